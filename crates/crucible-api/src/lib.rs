@@ -1,0 +1,1 @@
+//! HTTP access: REST, event stream and a client for both

@@ -1,0 +1,1 @@
+//! The coordinator: registry, supervision, health and events for a set of services

@@ -1,0 +1,1 @@
+//! The composition root: configuration to services to core to API

@@ -1,0 +1,1 @@
+//! The MCP Gateway service: tools for AI agents

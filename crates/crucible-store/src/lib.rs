@@ -1,0 +1,1 @@
+//! The Data Store service: facts, outbox, full text and links

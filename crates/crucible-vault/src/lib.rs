@@ -1,0 +1,1 @@
+//! A vault as a folder: walking, watching and reconciling
