@@ -143,10 +143,11 @@ impl Follower {
     }
 
     async fn begin_round(&self, memory: &mut Memory) -> Result<Round<'_>, ReconcileError> {
-        let book = Arc::new(HintBook::new(self.config.quiet_period));
-        let watching = self.begin_watching(&book).await?;
         let mut engine =
             Engine::begin(self.folder.clone(), self.index.as_ref(), self.token.clone()).await?;
+        // Watch first, then walk: what changes in between is hinted at.
+        let book = Arc::new(HintBook::new(self.config.quiet_period));
+        let watching = self.begin_watching(&book).await?;
         engine.set_hook(watching.as_ref().and_then(Watching::hook));
         if memory.trusted == Some(engine.identity()) {
             engine.trust();

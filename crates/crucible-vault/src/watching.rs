@@ -16,6 +16,11 @@ use crate::hints::HintBook;
 use crate::names;
 use crate::walk::FolderHook;
 
+/// Too many open files: how Linux refuses one more watcher (`inotify_init1`).
+const EMFILE: i32 = 24;
+/// ENOMEM, ENFILE, EMFILE and ENOSPC: the ways to run out, by their numbers on Linux.
+const EXHAUSTIONS: [i32; 4] = [12, 23, EMFILE, 28];
+
 const BY_FOLDER: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// A watch over the vault; it ends when this is dropped.
@@ -154,7 +159,9 @@ fn relevance(root: &Path, path: &Path) -> Relevance {
 fn is_exhaustion(error: &notify::Error) -> bool {
     match &error.kind {
         ErrorKind::MaxFilesWatch => true,
-        ErrorKind::Io(error) => matches!(error.raw_os_error(), Some(12 | 23 | 24 | 28)),
+        ErrorKind::Io(error) => error
+            .raw_os_error()
+            .is_some_and(|code| EXHAUSTIONS.contains(&code)),
         _ => false,
     }
 }
@@ -165,8 +172,7 @@ fn explain(error: &notify::Error) -> String {
         ErrorKind::MaxFilesWatch => "the system's limit of watched folders is reached; raise it \
              with: sudo sysctl fs.inotify.max_user_watches=1048576"
             .to_owned(),
-        // EMFILE, from inotify_init
-        ErrorKind::Io(io) if io.raw_os_error() == Some(24) => {
+        ErrorKind::Io(io) if io.raw_os_error() == Some(EMFILE) => {
             "the system's limit of watchers is reached; raise it with: sudo sysctl \
              fs.inotify.max_user_instances=1024 (and look at `ulimit -n`)"
                 .to_owned()
