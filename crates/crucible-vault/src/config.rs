@@ -14,7 +14,8 @@ pub struct VaultConfig {
     pub depth_max: usize,
     /// How long a path must be left alone before it is looked at; 50 ms.
     ///
-    /// A file that never rests is looked at all the same, about every 500 ms.
+    /// A file that never rests is looked at all the same, every ten such periods; a file that is
+    /// missing counts as deleted after two more.
     pub quiet_period: Duration,
     /// How often the whole folder is compared, in case a change was not noticed; 10 min.
     pub reconcile_interval: Duration,

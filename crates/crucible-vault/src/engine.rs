@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crucible_services::note_index::{ChangeBatch, ChangeOrigin, NoteIndex};
 use ignore::IncrementalIgnore;
@@ -21,9 +20,6 @@ use crate::reconcile::{ReconcileError, ReconcileReport};
 use crate::survey::Survey;
 use crate::walk::FolderHook;
 
-/// How long a file must be missing before it counts as deleted: editors save by taking the old
-/// file away and putting the new one in its place.
-const REMOVAL_GRACE: Duration = Duration::from_millis(100);
 /// How many batches are read ahead of the one that the index is taking over.
 const READ_AHEAD: usize = 3;
 /// How often a comparison looks again at files that would not rest.
@@ -177,6 +173,7 @@ impl<'a> Engine<'a> {
     /// over; forgets those that came back.
     fn hold(&mut self, gone: Vec<String>) -> Vec<String> {
         let now = Instant::now();
+        let grace = self.survey.folder.removal_grace();
         let mut held = HashMap::with_capacity(gone.len());
         let mut due = Vec::new();
         for path in gone {
@@ -186,7 +183,7 @@ impl<'a> Engine<'a> {
                     held.insert(path, *at);
                 }
                 None => {
-                    held.insert(path, now + REMOVAL_GRACE);
+                    held.insert(path, now + grace);
                 }
             }
         }
@@ -198,7 +195,7 @@ impl<'a> Engine<'a> {
     async fn rest(&self) -> Result<(), ReconcileError> {
         tokio::select! {
             () = self.survey.token.cancelled() => Err(ReconcileError::Interrupted),
-            () = tokio::time::sleep(REMOVAL_GRACE) => Ok(()),
+            () = tokio::time::sleep(self.survey.folder.removal_grace()) => Ok(()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,6 +13,10 @@ use crucible_services::note_index::NoteSource;
 use crate::config::VaultConfig;
 use crate::names;
 use crate::read::{ReadNote, read_note};
+
+/// How many quiet periods a file must be missing before it counts as deleted: editors save by
+/// taking the old file away and putting the new one in its place.
+const GRACE_PERIODS: u32 = 2;
 
 /// The folder of a vault. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,6 +29,7 @@ struct Inner {
     root: PathBuf,
     note_bytes_max: u64,
     depth_max: usize,
+    removal_grace: Duration,
 }
 
 /// Why a folder cannot be a vault. Messages read after "failed to open the vault: ".
@@ -82,6 +88,7 @@ impl VaultFolder {
                 root,
                 note_bytes_max: config.note_bytes_max,
                 depth_max: config.depth_max,
+                removal_grace: config.quiet_period * GRACE_PERIODS,
             }),
         })
     }
@@ -98,6 +105,11 @@ impl VaultFolder {
 
     pub(crate) fn depth_max(&self) -> usize {
         self.inner.depth_max
+    }
+
+    /// Returns how long a file must be missing before it counts as deleted.
+    pub(crate) fn removal_grace(&self) -> Duration {
+        self.inner.removal_grace
     }
 
     /// Returns which folder is at the root's path now.

@@ -240,6 +240,13 @@ impl TestVault {
         }
     }
 
+    /// A vault that leaves a save of several steps time to end, however busy the machine is.
+    pub(crate) fn patient() -> Self {
+        let mut vault = Self::new();
+        vault.config.quiet_period = Duration::from_millis(400);
+        vault
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.config.root
     }

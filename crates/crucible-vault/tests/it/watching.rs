@@ -6,7 +6,7 @@ use crate::recorder::{TestVault, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn created_edited_and_deleted_notes_are_told_once_each() {
-    let vault = TestVault::new();
+    let vault = TestVault::patient();
     vault.write("there.md", "x");
     let service = vault.serve().await;
     vault.index.take_log();
@@ -28,7 +28,7 @@ async fn created_edited_and_deleted_notes_are_told_once_each() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn atomic_saves_are_one_edit() {
-    let vault = TestVault::new();
+    let vault = TestVault::patient();
     vault.write("note.md", "old");
     let service = vault.serve().await;
     vault.index.take_log();
@@ -64,7 +64,7 @@ async fn atomic_saves_are_one_edit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renamed_file_and_folder_are_moves() {
-    let vault = TestVault::new();
+    let vault = TestVault::patient();
     vault.write("a.md", "a");
     vault.write("folder/sub/b.md", "b");
     vault.write("folder/c.png", "c");
