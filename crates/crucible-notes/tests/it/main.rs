@@ -1,0 +1,4 @@
+//! What `crucible-notes` makes of whole notes.
+
+mod features;
+mod outline;
