@@ -4,6 +4,7 @@
 //! known by its name; an instance by the name and its number within the group.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -53,15 +54,17 @@ impl fmt::Display for CorrelationId {
 }
 
 /// Names a service: a group of one or more instances that share the group's events.
+///
+/// Cheap to clone: every receipt carries some.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ServiceName(String);
+pub struct ServiceName(Arc<str>);
 
 impl ServiceName {
     /// Wraps a name as it was registered.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
+        Self(name.into().into())
     }
 
     /// Returns the name as text.
