@@ -1,0 +1,188 @@
+//! The list of tools: what agents see, in the order in which they see it.
+
+use std::sync::Arc;
+
+use crucible_services::mcp::ToolDescriptor;
+use rmcp::model::{Tool, ToolAnnotations};
+use serde_json::{Map, Value};
+
+use crate::tools::ToolKind;
+
+/// What is said about one tool.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolSpec {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    /// What it does and when to use it, for the model.
+    pub(crate) description: &'static str,
+    pub(crate) input: Arc<Map<String, Value>>,
+    pub(crate) output: Arc<Map<String, Value>>,
+}
+
+impl ToolSpec {
+    /// Puts a specification together.
+    ///
+    /// # Panics
+    /// When a schema is not an object; every schema is written down in `tools`.
+    pub(crate) fn new(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        input: Value,
+        output: Value,
+    ) -> Self {
+        Self {
+            name,
+            title,
+            description,
+            input: Arc::new(object(input)),
+            output: Arc::new(object(output)),
+        }
+    }
+
+    /// Returns what the protocol lists.
+    fn tool(&self) -> Tool {
+        Tool::new(self.name, self.description, Arc::clone(&self.input))
+            .with_title(self.title)
+            .with_raw_output_schema(Arc::clone(&self.output))
+            .with_annotations(
+                ToolAnnotations::new()
+                    .read_only(true)
+                    .destructive(false)
+                    .idempotent(true)
+                    .open_world(false),
+            )
+    }
+
+    fn descriptor(&self) -> ToolDescriptor {
+        ToolDescriptor {
+            name: self.name.to_owned(),
+            description: self.description.to_owned(),
+            input_schema: Value::Object((*self.input).clone()),
+            read_only: true,
+        }
+    }
+}
+
+fn object(schema: Value) -> Map<String, Value> {
+    match schema {
+        Value::Object(map) => map,
+        _ => unreachable!("schemas are written as objects"),
+    }
+}
+
+/// All tools, made once.
+#[derive(Clone, Debug)]
+pub(crate) struct Catalogue {
+    entries: Vec<(ToolKind, ToolSpec)>,
+    listed: Vec<Tool>,
+}
+
+impl Catalogue {
+    pub(crate) fn new() -> Self {
+        let entries: Vec<_> = ToolKind::ALL
+            .into_iter()
+            .map(|kind| (kind, kind.spec()))
+            .collect();
+        let listed = entries.iter().map(|(_, spec)| spec.tool()).collect();
+        Self { entries, listed }
+    }
+
+    /// Returns the tool of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<(ToolKind, &ToolSpec)> {
+        self.entries
+            .iter()
+            .find(|(_, spec)| spec.name == name)
+            .map(|(kind, spec)| (*kind, spec))
+    }
+
+    /// Returns the names, in the order of the list.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.entries.iter().map(|(_, spec)| spec.name).collect()
+    }
+
+    /// Returns the tools as the protocol lists them.
+    pub(crate) fn listed(&self) -> &[Tool] {
+        &self.listed
+    }
+
+    /// Returns the tools as the rest of the daemon knows them.
+    pub(crate) fn descriptors(&self) -> Vec<ToolDescriptor> {
+        self.entries
+            .iter()
+            .map(|(_, spec)| spec.descriptor())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most bytes that `tools/list` may cost a client's context.
+    const LIST_BYTES_MAX: usize = 8 * 1024;
+
+    #[test]
+    fn list_of_tools_is_small() {
+        let bytes = serde_json::to_vec(Catalogue::new().listed()).unwrap().len();
+        assert!(bytes <= LIST_BYTES_MAX, "tools/list has {bytes} bytes");
+    }
+
+    #[test]
+    fn names_are_short_and_plain() {
+        for name in Catalogue::new().names() {
+            assert!(name.len() <= 32, "{name}");
+            assert!(name.chars().all(|c| matches!(c, 'a'..='z' | '_')), "{name}");
+        }
+    }
+
+    #[test]
+    fn schemas_use_only_what_every_client_understands() {
+        for (_, spec) in &Catalogue::new().entries {
+            for schema in [&spec.input, &spec.output] {
+                check_portable(spec.name, &Value::Object((**schema).clone()), true);
+            }
+        }
+    }
+
+    fn check_portable(place: &str, schema: &Value, top: bool) {
+        const KEYS: [&str; 13] = [
+            "type",
+            "description",
+            "properties",
+            "required",
+            "additionalProperties",
+            "items",
+            "enum",
+            "minLength",
+            "maxLength",
+            "minimum",
+            "maximum",
+            "maxItems",
+            "default",
+        ];
+        let schema = schema.as_object().unwrap();
+        for key in schema.keys() {
+            assert!(KEYS.contains(&key.as_str()), "{place}: {key}");
+        }
+        let kind = schema["type"].as_str();
+        assert!(kind.is_some(), "{place}: one type, as text");
+        assert!(!top || kind == Some("object"), "{place}: an object on top");
+        if kind == Some("object") {
+            assert_eq!(schema["additionalProperties"], false, "{place}");
+            let properties = schema["properties"].as_object().unwrap();
+            for name in schema["required"].as_array().unwrap() {
+                assert!(
+                    properties.contains_key(name.as_str().unwrap()),
+                    "{place}: {name}"
+                );
+            }
+            for (name, property) in properties {
+                check_portable(&format!("{place}.{name}"), property, false);
+            }
+        }
+        if kind == Some("array") {
+            check_portable(&format!("{place}[]"), &schema["items"], false);
+        }
+    }
+}
