@@ -21,21 +21,26 @@ pub(crate) fn loopback_origins() -> Vec<String> {
 /// under its own name.
 pub(crate) fn is_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
     let named = match headers.get(header::HOST) {
-        Some(host) => host
-            .to_str()
-            .ok()
-            .and_then(|host| host.parse::<Authority>().ok()),
+        Some(host) => host.to_str().ok().and_then(|host| host.parse().ok()),
         None => uri.authority().cloned(),
     };
-    named.is_some_and(|authority| {
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
-        LOOPBACK_NAMES
-            .iter()
-            .any(|name| host.eq_ignore_ascii_case(name))
-    })
+    named.is_some_and(|authority: Authority| names_loopback(authority.host()))
+}
+
+/// Says whether a request comes from no web page or from one that this machine serves.
+pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let origin: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+    origin.is_some_and(|origin| origin.host().is_some_and(names_loopback))
+}
+
+fn names_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    LOOPBACK_NAMES
+        .iter()
+        .any(|name| host.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -49,6 +54,21 @@ mod tests {
             expected,
             "{host}"
         );
+    }
+
+    #[test]
+    fn pages_of_others_are_told_apart() {
+        let check = |origin: &str, expected: bool| {
+            let headers = HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap())]);
+            assert_eq!(is_own_page(&headers), expected, "{origin}");
+        };
+        check("http://localhost:8321", true);
+        check("https://[::1]", true);
+        check("https://evil.example", false);
+        check("http://127.0.0.1.evil.example", false);
+        check("null", false);
+        check("", false);
+        assert!(is_own_page(&HeaderMap::new()));
     }
 
     #[test]

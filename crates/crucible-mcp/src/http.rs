@@ -13,9 +13,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use rmcp::transport::streamable_http_server::session::SessionManager as _;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -141,8 +143,9 @@ impl HttpService {
 
     async fn exchange(&self, run: &Run, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let is_known = host::is_loopback(&parts.uri, &parts.headers);
-        // To a foreign host nothing is read: the SDK refuses it by its headers.
+        let is_known =
+            host::is_loopback(&parts.uri, &parts.headers) && host::is_own_page(&parts.headers);
+        // From a stranger nothing is read: the SDK refuses it by its headers.
         let bytes = if is_known && parts.method == Method::POST {
             match self.read(body).await {
                 Ok(bytes) => bytes,
@@ -151,11 +154,12 @@ impl HttpService {
         } else {
             Bytes::new()
         };
-        if is_known && let Some(refusal) = unknown_session(run, &parts).await {
-            return refusal;
-        }
+        let is_missing = is_known && ends_missing_session(run, &parts).await;
         let request = Request::from_parts(parts, Body::from(bytes.clone()));
         let response = run.service.handle(request).await;
+        if is_missing && response.status().is_success() {
+            return rpc_error(StatusCode::NOT_FOUND, -32600, "there is no such session");
+        }
         // The SDK answers 415 for a wrong content type and for a body that is no message.
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
             && let Some(fault) = unreadable(&bytes)
@@ -190,16 +194,18 @@ impl HttpService {
     }
 }
 
-/// Answers 404 to the end of a session that is not there, which the SDK accepts.
-async fn unknown_session(run: &Run, parts: &axum::http::request::Parts) -> Option<Response<Body>> {
-    use rmcp::transport::streamable_http_server::session::SessionManager as _;
-
-    if parts.method != Method::DELETE {
-        return None;
+/// Says whether the request ends a session that is not there, which the SDK takes for a success.
+async fn ends_missing_session(run: &Run, parts: &Parts) -> bool {
+    let id = parts
+        .headers
+        .get("mcp-session-id")
+        .and_then(|id| id.to_str().ok());
+    match id {
+        Some(id) if parts.method == Method::DELETE => {
+            !run.sessions.has_session(&id.into()).await.unwrap_or(false)
+        }
+        _ => false,
     }
-    let id = parts.headers.get("mcp-session-id")?.to_str().ok()?;
-    let is_there = run.sessions.has_session(&id.into()).await.unwrap_or(false);
-    (!is_there).then(|| rpc_error(StatusCode::NOT_FOUND, -32600, "there is no such session"))
 }
 
 /// Returns the answer to a body that is no message; `None` when it is one.
