@@ -1,1 +1,31 @@
-//! HTTP access: REST, event stream and a client for both
+//! HTTP access to a running daemon: REST, an event stream, a dashboard, and a client for them.
+//!
+//! - [`router()`] answers requests and needs no socket; [`ApiService`] puts it behind one.
+//! - `routes` holds one file per resource under `/api/v1`; `dashboard` the pages for people.
+//! - [`error`] chooses every status code and is the one envelope of all faults.
+//! - `guard`, `limits` and `observe` stand before every route.
+//! - [`client::Client`] asks a daemon that runs elsewhere, through the same
+//!   [`DataStore`](crucible_services::service_traits::DataStore) trait.
+//!
+//! The API listens on loopback only: until requests can be authenticated, whoever can reach it
+//! may use it. What it answers comes from the traits it was handed; it holds no notes itself.
+//! Start reading at [`router()`].
+
+pub mod client;
+mod config;
+mod dashboard;
+pub mod error;
+mod guard;
+mod limits;
+mod observe;
+mod params;
+mod percent;
+pub mod router;
+mod routes;
+mod serve;
+mod service;
+mod state;
+
+pub use config::{ApiConfig, ApiParts, VaultInfo};
+pub use router::router;
+pub use service::ApiService;

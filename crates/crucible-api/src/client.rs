@@ -1,0 +1,161 @@
+//! Asks a daemon that runs elsewhere: the other end of `routes`, as a [`DataStore`].
+//!
+//! Errors come back as the store gave them; when nobody answers, or not in time, that is
+//! [`Error::Unavailable`] with the cause and the cure.
+
+mod http;
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use crucible_core::{ServiceStatus, SystemHealth};
+use crucible_services::data_store::{
+    DataStore, Error, ListRequest, Note, NoteLinks, NotePage, Problem, SearchRequest,
+    SearchResponse, StoreStats,
+};
+
+use crate::config::VaultInfo;
+use crate::percent;
+use crate::routes::problems;
+use http::Http;
+
+/// Asks the daemon at one address. Cheap to clone; connections are kept and shared.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: Http,
+}
+
+impl Client {
+    /// Creates a client of the daemon at `address`; nothing is sent yet.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            http: Http::new(address),
+        }
+    }
+
+    /// Asks whether the daemon answers at all.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not.
+    pub async fn alive(&self) -> Result<(), Error> {
+        let _: serde::de::IgnoredAny = self.http.get("/livez").await?;
+        Ok(())
+    }
+
+    /// Returns the health of the whole and of each service.
+    ///
+    /// # Errors
+    /// When the daemon does not answer, or with a fault.
+    pub async fn health(&self) -> Result<SystemHealth, Error> {
+        self.http.get("/api/v1/health").await
+    }
+
+    /// Returns what every service is doing.
+    ///
+    /// # Errors
+    /// When the daemon does not answer, or with a fault.
+    pub async fn services(&self) -> Result<Vec<ServiceStatus>, Error> {
+        self.http.get("/api/v1/services").await
+    }
+
+    /// Returns which vault the daemon serves.
+    ///
+    /// # Errors
+    /// When the daemon does not answer, or with a fault.
+    pub async fn vault(&self) -> Result<VaultInfo, Error> {
+        self.http.get("/api/v1/vault").await
+    }
+}
+
+#[async_trait]
+impl DataStore for Client {
+    async fn search(&self, request: SearchRequest) -> Result<SearchResponse, Error> {
+        let mut target = Target::new("/api/v1/search").with("q", &request.query);
+        target = target.with("limit", &request.limit.to_string());
+        target = target.with_some("folder", request.folder.as_deref());
+        for tag in &request.tags {
+            target = target.with("tag", tag);
+        }
+        self.http.get(&target.text).await
+    }
+
+    async fn note(&self, reference: &str) -> Result<Note, Error> {
+        let target = named("/api/v1/notes/", reference)?;
+        self.http.get(&target).await
+    }
+
+    async fn list_notes(&self, request: ListRequest) -> Result<NotePage, Error> {
+        let mut target = Target::new("/api/v1/notes")
+            .with_some("folder", request.folder.as_deref())
+            .with_some("tag", request.tag.as_deref())
+            .with_some("cursor", request.cursor.as_deref());
+        if request.limit > 0 {
+            let limit = request.limit.min(ListRequest::LIMIT_MAX);
+            target = target.with("limit", &limit.to_string());
+        }
+        self.http.get(&target.text).await
+    }
+
+    async fn links(&self, reference: &str) -> Result<NoteLinks, Error> {
+        let target = named("/api/v1/links/", reference)?;
+        self.http.get(&target).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats, Error> {
+        self.http.get("/api/v1/stats").await
+    }
+
+    async fn problems(&self, limit: usize) -> Result<Vec<Problem>, Error> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let limit = limit.min(problems::LIMIT_MAX).to_string();
+        let target = Target::new("/api/v1/problems").with("limit", &limit);
+        self.http.get(&target.text).await
+    }
+}
+
+/// Returns the address of the resource with this name; the empty name has none.
+fn named(below: &str, reference: &str) -> Result<String, Error> {
+    if reference.is_empty() {
+        return Err(Error::NotFound {
+            reference: String::new(),
+            candidates: Vec::new(),
+        });
+    }
+    let mut target = below.to_owned();
+    percent::push(&mut target, reference);
+    Ok(target)
+}
+
+/// A path with a query string that grows.
+struct Target {
+    text: String,
+    separator: char,
+}
+
+impl Target {
+    fn new(path: &str) -> Self {
+        Self {
+            text: path.to_owned(),
+            separator: '?',
+        }
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.text.push(self.separator);
+        self.separator = '&';
+        self.text.push_str(name);
+        self.text.push('=');
+        percent::push(&mut self.text, value);
+        self
+    }
+
+    fn with_some(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the API is told: its bounds, and the parts it gives access to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crucible_core::CrucibleCore;
+use crucible_services::service_traits::DataStore;
+use serde::{Deserialize, Serialize};
+
+/// The bounds of the API. [`ApiConfig::default`] has values for one person's machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// How long one request may take before it is answered with 503; 30 s. Event streams and
+    /// `/mcp` have no such deadline.
+    pub request_deadline: Duration,
+    /// How many requests are answered side by side; more get 503; 64.
+    pub requests_max: usize,
+    /// How many event streams may be open; more get 503; 32.
+    pub streams_max: usize,
+    /// How many connections may be open; more wait in the system's queue; 512.
+    pub connections_max: usize,
+    /// The largest request body, in bytes; more gets 413; 64 KiB. `/mcp` has a bound of its own.
+    pub body_bytes_max: usize,
+    /// How often a silent event stream sends a comment, so that both ends notice a dead one; 15 s.
+    pub keep_alive: Duration,
+    /// How long a stop waits for requests that are being answered; 10 s.
+    pub drain_deadline: Duration,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            request_deadline: Duration::from_secs(30),
+            requests_max: 64,
+            streams_max: 32,
+            connections_max: 512,
+            body_bytes_max: 64 * 1024,
+            keep_alive: Duration::from_secs(15),
+            drain_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The vault that the daemon serves, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultInfo {
+    /// What people call it: the folder's name.
+    pub name: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// Where its index is kept.
+    pub index_dir: PathBuf,
+}
+
+/// What the API gives access to.
+#[derive(Clone)]
+pub struct ApiParts {
+    /// Services, health, metrics and events.
+    pub core: CrucibleCore,
+    /// Notes.
+    pub store: Arc<dyn DataStore>,
+    /// What is served.
+    pub vault: VaultInfo,
+    /// Answers everything at and below `/mcp`; `None` leaves that path unknown. It bounds bodies
+    /// and times itself.
+    pub mcp: Option<axum::Router>,
+}
+
+impl std::fmt::Debug for ApiParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiParts")
+            .field("vault", &self.vault)
+            .field("mcp", &self.mcp.is_some())
+            .finish_non_exhaustive()
+    }
+}

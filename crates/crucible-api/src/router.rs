@@ -1,0 +1,63 @@
+//! The whole API as one function from request to response.
+//!
+//! Layers, outermost first: security headers, span, panics, `guard`; then, before
+//! REST and pages only, the number of requests, the deadline and the size of the body.
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{ApiConfig, ApiParts};
+use crate::error::{ApiError, Code};
+use crate::state::ApiState;
+use crate::{dashboard, guard, limits, observe, routes};
+
+/// Returns the API over `parts`, with default bounds and no socket of its own: event streams end
+/// only when the core does, and any port is accepted in the `Host` header.
+pub fn router(parts: ApiParts) -> Router {
+    router_with(ApiConfig::default(), parts, None, CancellationToken::new())
+}
+
+/// Returns the API over `parts`.
+///
+/// `port` is the port that requests must name, if they name one; event streams end when `closing`
+/// is cancelled.
+pub fn router_with(
+    config: ApiConfig,
+    parts: ApiParts,
+    port: Option<u16>,
+    closing: CancellationToken,
+) -> Router {
+    let mcp = parts.mcp.clone();
+    let state = ApiState::new(config, parts, port, closing);
+    let answers = routes::answers()
+        .merge(dashboard::pages())
+        .layer(from_fn_with_state(state.clone(), limits::body_size))
+        .layer(from_fn_with_state(state.clone(), limits::deadline))
+        .layer(from_fn_with_state(state.clone(), limits::concurrency));
+    let mut router = Router::new()
+        .merge(answers)
+        .merge(routes::streams())
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(method_not_allowed);
+    if let Some(mcp) = mcp {
+        router = router.nest_service("/mcp", mcp);
+    }
+    router
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .layer(from_fn(observe::catch_panic))
+        .layer(from_fn(observe::span))
+        .layer(from_fn(observe::security_headers))
+        .with_state(state)
+}
+
+async fn no_such_route(uri: Uri) -> ApiError {
+    let message = format!("nothing is at {}", uri.path());
+    ApiError::new(Code::NoSuchRoute, message).hint("the REST interface is under /api/v1")
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    let message = format!("{} does not take {method}", uri.path());
+    ApiError::new(Code::MethodNotAllowed, message).hint("the Allow header says what it takes")
+}

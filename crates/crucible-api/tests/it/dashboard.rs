@@ -1,0 +1,124 @@
+//! The pages: what they show, and that nothing from a vault becomes markup.
+
+use crate::rig::Rig;
+
+const HOSTILE_NOTE: &str = "/note/a%20%22b%22%3E%3Cscript%3Ealert%281%29%3C/script%3E/100%25%3F%20%231%26%0A%F0%9F%A5%96.md";
+
+#[tokio::test]
+async fn overview_shows_counts_services_problems_and_search() {
+    let rig = Rig::new().await;
+    let page = rig.get("/").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    for expected in [
+        "<h1 dir=\"auto\">Bakery &lt;b&gt;</h1>",
+        "<dt>Blocks</dt><dd>12\u{202f}770</dd>",
+        "<form role=\"search\" action=\"/search\" method=\"get\">",
+        "<label class=\"unseen\" for=\"q\">",
+        "<a class=\"skip\" href=\"#main\">",
+        "<main id=\"main\"",
+        "<h2 id=\"services\">",
+        "Scan &lt;1&gt;.md",
+    ] {
+        assert!(page.text.contains(expected), "{expected}\n{}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn every_page_keeps_the_vault_out_of_its_markup() {
+    let rig = Rig::new().await;
+    for target in [
+        "/",
+        "/search?q=bread",
+        HOSTILE_NOTE,
+        "/note/Home",
+        "/note/%3Cscript%3E",
+    ] {
+        let page = rig.get(target).await.text;
+        let scripts = page.matches("<script").count();
+        assert_eq!(scripts, 1, "{target}: only the page's own\n{page}");
+        for hostile in [
+            "<img src=x",
+            "</pre><b>",
+            "<b>hostile",
+            "<script>",
+            "Bakery <b>",
+        ] {
+            assert!(!page.contains(hostile), "{target}: {hostile}\n{page}");
+        }
+        assert!(!page.contains(" style=") && !page.contains(" onload="));
+    }
+}
+
+#[tokio::test]
+async fn search_page_marks_the_words_and_links_to_notes_that_open() {
+    let rig = Rig::new().await;
+    let page = rig.get("/search?q=Bread").await.text;
+    assert!(
+        page.contains("A hot oven for <mark>bread</mark>. #tool/heat"),
+        "{page}"
+    );
+    assert!(page.contains("value=\"Bread\""));
+    let links: Vec<_> = page
+        .split("href=\"")
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|link| link.starts_with("/note/"))
+        .collect();
+    assert_eq!(links.len(), 3);
+    assert!(links.contains(&HOSTILE_NOTE), "{links:?}");
+    for link in links {
+        assert_eq!(rig.get(link).await.status, 200, "{link}");
+    }
+}
+
+#[tokio::test]
+async fn search_page_without_words_explains_and_with_a_fault_says_it() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/search").await.status, 200);
+    let page = rig.get("/search?q=@invalid").await;
+    assert_eq!(page.status, 400);
+    assert!(page.text.contains("the phrase has no end; add a &quot;"));
+    assert!(
+        page.text.contains("value=\"@invalid\""),
+        "the query can be mended"
+    );
+}
+
+#[tokio::test]
+async fn note_page_shows_source_and_links_both_ways() {
+    let rig = Rig::new().await;
+    let page = rig.get("/note/Home").await.text;
+    for expected in [
+        "<pre class=\"source\"",
+        "Start with [[Bread]] or [[Nowhere]]. #index",
+        "<a href=\"/note/Bread.md\" dir=\"auto\">Bread</a>",
+        "nothing has this name",
+        "<a href=\"/search?q=index\" dir=\"auto\">#index</a>",
+        "<h2 id=\"backlinks\">Links to here</h2>",
+    ] {
+        assert!(page.contains(expected), "{expected}\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_note_has_a_page_with_candidates() {
+    let rig = Rig::new().await;
+    let page = rig.get("/note/Hme").await;
+    assert_eq!(page.status, 404);
+    assert!(page.text.contains("<a href=\"/note/Home.md\""));
+}
+
+#[tokio::test]
+async fn assets_have_their_types_and_the_pages_name_them() {
+    let rig = Rig::new().await;
+    let page = rig.get("/").await.text;
+    for (path, kind) in [
+        ("/assets/crucible.css", "text/css; charset=utf-8"),
+        ("/assets/live.js", "text/javascript; charset=utf-8"),
+        ("/assets/crucible.svg", "image/svg+xml"),
+    ] {
+        let asset = rig.get(path).await;
+        assert_eq!(asset.header("content-type"), kind);
+        assert!(page.contains(path), "{path}");
+    }
+}

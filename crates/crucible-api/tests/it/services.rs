@@ -1,0 +1,164 @@
+//! Health and the supervised services, and the switches.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crucible_api::ApiConfig;
+use crucible_core::{CoreConfig, CrucibleCore};
+use crucible_services::health::ServiceHealth;
+use crucible_services::service_traits::{
+    ServiceContext, ServiceError, ServiceKind, ServiceLifecycle,
+};
+
+use crate::rig::Rig;
+
+/// A service that does nothing, well.
+struct Idle {
+    name: &'static str,
+    needs: &'static [&'static str],
+}
+
+#[async_trait]
+impl ServiceLifecycle for Idle {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::Custom("idle".to_owned())
+    }
+
+    fn dependencies(&self) -> Vec<String> {
+        self.needs.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    async fn start(&self, _context: ServiceContext) -> Result<(), ServiceError> {
+        if self.name == "broken" {
+            return Err(ServiceError::Failed("the port is taken".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn stop(&self) -> Result<(), ServiceError> {
+        Ok(())
+    }
+
+    async fn health_check(&self) -> Result<ServiceHealth, ServiceError> {
+        Ok(ServiceHealth::healthy())
+    }
+}
+
+/// The services of a daemon, by name and need: `api` needs `datastore`, which needs `disk`.
+async fn rig() -> Rig {
+    let core = CrucibleCore::new(CoreConfig::default()).await.unwrap();
+    for (name, needs) in [
+        ("disk", &[] as &[_]),
+        ("datastore", &["disk"]),
+        ("api", &["datastore"]),
+        ("vault", &["datastore"]),
+    ] {
+        core.register_service(Arc::new(Idle { name, needs }))
+            .await
+            .unwrap();
+    }
+    core.start().await.unwrap();
+    Rig::over(core, ApiConfig::default(), None)
+}
+
+#[tokio::test]
+async fn services_are_listed_with_state_and_health() {
+    let rig = rig().await;
+    rig.core.perform_health_check().await.unwrap();
+    insta::assert_snapshot!(rig.get("/api/v1/services/vault").await.snapshot(), @"");
+    let names: Vec<_> = rig
+        .get("/api/v1/services")
+        .await
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|service| service["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+}
+
+#[tokio::test]
+async fn health_tells_the_whole_and_each_service() {
+    let rig = rig().await;
+    rig.core.perform_health_check().await.unwrap();
+    insta::assert_snapshot!(rig.get("/api/v1/health").await.snapshot(), @"");
+}
+
+#[tokio::test]
+async fn metrics_of_the_core_are_told() {
+    let rig = rig().await;
+    let answer = rig.get("/api/v1/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.json().is_object());
+}
+
+#[tokio::test]
+async fn probes_tell_alive_and_ready_apart() {
+    let rig = rig().await;
+    assert_eq!(rig.get("/livez").await.status, 200);
+    assert_eq!(
+        rig.get("/readyz").await.json(),
+        serde_json::json!({ "status": "ok" })
+    );
+    rig.core.stop_service("vault").await.unwrap();
+    assert_eq!(rig.get("/livez").await.status, 200);
+    let ready = rig.get("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.text.contains("vault is not ready"), "{}", ready.text);
+}
+
+#[tokio::test]
+async fn service_is_stopped_and_started_again() {
+    let rig = rig().await;
+    let stopped = rig.post("/api/v1/services/vault/stop").await.json();
+    assert_eq!(
+        (&stopped["state"], &stopped["ready"]),
+        (&"stopped".into(), &false.into())
+    );
+    let started = rig.post("/api/v1/services/vault/start").await.json();
+    assert_eq!(
+        (&started["state"], &started["ready"]),
+        (&"running".into(), &true.into())
+    );
+    let restarted = rig.post("/api/v1/services/vault/restart").await.json();
+    assert_eq!(restarted["state"], "running");
+}
+
+#[tokio::test]
+async fn what_the_api_needs_is_not_stopped_through_it() {
+    let rig = rig().await;
+    for name in ["api", "datastore", "disk"] {
+        for switch in ["stop", "restart"] {
+            let answer = rig.post(&format!("/api/v1/services/{name}/{switch}")).await;
+            assert_eq!(
+                answer.fault(),
+                (409, "refused".to_owned()),
+                "{name} {switch}"
+            );
+        }
+        let state = rig.get(&format!("/api/v1/services/{name}")).await.json();
+        assert_eq!(state["state"], "running");
+    }
+}
+
+#[tokio::test]
+async fn unknown_service_is_named_with_near_ones() {
+    let rig = rig().await;
+    for target in ["/api/v1/services/vautl", "/api/v1/services/vault%20"] {
+        let answer = rig.get(target).await;
+        assert_eq!(answer.fault(), (404, "no_such_service".to_owned()));
+        assert_eq!(
+            answer.json()["error"]["candidates"],
+            serde_json::json!(["vault"])
+        );
+    }
+    for switch in ["start", "stop", "restart"] {
+        let answer = rig.post(&format!("/api/v1/services/vautl/{switch}")).await;
+        assert_eq!(answer.fault(), (404, "no_such_service".to_owned()));
+    }
+}
