@@ -19,6 +19,7 @@ function add(event) {
   time.dateTime = event.timestamp;
   time.textContent = event.timestamp.slice(11, 19);
   const row = document.createElement("li");
+  row.className = "new";
   row.append(
     time, " ",
     words("code", dotted(event.event_type)), " ",

@@ -1,4 +1,4 @@
-//! The pages for people: overview, search and note, rendered here and usable without scripts.
+//! The pages for people: overview, search, listing and note, rendered here and usable without scripts.
 //!
 //! `html` escapes, `layout` frames, and each page has a file. Style and the one script are in
 //! `assets/`. Pages ask the same traits as the REST interface; nothing is computed for them.
@@ -8,6 +8,7 @@ mod error_page;
 mod home;
 mod html;
 mod layout;
+mod listing;
 mod note;
 mod search;
 
@@ -21,6 +22,7 @@ pub(crate) fn pages() -> Router<ApiState> {
     Router::new()
         .route("/", get(home::home))
         .route("/search", get(search::search))
+        .route("/notes", get(listing::listing))
         .route("/note/{*reference}", get(note::note))
         .route("/assets/crucible.css", get(assets::style))
         .route("/assets/live.js", get(assets::script))

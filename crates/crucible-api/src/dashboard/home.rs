@@ -61,7 +61,7 @@ fn counts(main: &mut Html, stats: Result<&StoreStats, &Error>) {
             .number(number)
             .raw("</dd></div>\n");
     }
-    main.raw("</dl>\n");
+    main.raw("</dl>\n<p><a href=\"/notes\">All notes</a></p>\n");
     if stats.text_pending > 0 {
         main.raw("<p class=\"notice\">Search does not know ")
             .number(stats.text_pending)

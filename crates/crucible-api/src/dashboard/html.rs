@@ -60,11 +60,11 @@ impl Html {
         self.link(&url, words)
     }
 
-    /// Appends a link to the search page for `query`.
-    pub(super) fn search_link(&mut self, query: &str, words: &str) -> &mut Self {
-        let mut url = String::from("/search?q=");
-        percent::push(&mut url, query);
-        self.link(&url, words)
+    /// Appends a link to the notes that carry `tag`.
+    pub(super) fn tag_link(&mut self, tag: &str) -> &mut Self {
+        let mut url = String::from("/notes?tag=");
+        percent::push(&mut url, tag);
+        self.link(&url, &format!("#{tag}"))
     }
 
     /// Appends another part.

@@ -68,9 +68,7 @@ fn tags(main: &mut Html, tags: &[String]) {
     }
     main.raw("<ul class=\"tags\" aria-label=\"Tags\">\n");
     for tag in tags {
-        main.raw("<li>")
-            .search_link(tag, &format!("#{tag}"))
-            .raw("</li>\n");
+        main.raw("<li>").tag_link(tag).raw("</li>\n");
     }
     main.raw("</ul>\n");
 }

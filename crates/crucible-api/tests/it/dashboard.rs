@@ -30,6 +30,8 @@ async fn every_page_keeps_the_vault_out_of_its_markup() {
     for target in [
         "/",
         "/search?q=bread",
+        "/notes",
+        "/notes?tag=%3Cscript%3E",
         HOSTILE_NOTE,
         "/note/Home",
         "/note/%3Cscript%3E",
@@ -93,11 +95,22 @@ async fn note_page_shows_source_and_links_both_ways() {
         "Start with [[Bread]] or [[Nowhere]]. #index",
         "<a href=\"/note/Bread.md\" dir=\"auto\">Bread</a>",
         "nothing has this name",
-        "<a href=\"/search?q=index\" dir=\"auto\">#index</a>",
+        "<a href=\"/notes?tag=index\" dir=\"auto\">#index</a>",
         "<h2 id=\"backlinks\">Links to here</h2>",
     ] {
         assert!(page.contains(expected), "{expected}\n{page}");
     }
+}
+
+#[tokio::test]
+async fn listing_shows_all_notes_or_those_with_a_tag() {
+    let rig = Rig::new().await;
+    let all = rig.get("/notes").await.text;
+    assert_eq!(all.matches("href=\"/note/").count(), 4, "{all}");
+    let tagged = rig.get("/notes?tag=tool%2Fheat").await.text;
+    assert_eq!(tagged.matches("href=\"/note/").count(), 1, "{tagged}");
+    assert!(tagged.contains("<h1 dir=\"auto\">#tool/heat</h1>"));
+    assert_eq!(rig.get("/notes?page=2").await.status, 400);
 }
 
 #[tokio::test]
