@@ -45,8 +45,10 @@ pub enum Code {
     Overloaded,
     /// No service has the name asked for.
     NoSuchService,
-    /// The service does not do what was asked.
+    /// The service, or the core, does not do what was asked in its present state.
     Refused,
+    /// The service tried to do what was asked and failed.
+    ServiceFailed,
 }
 
 impl Code {
@@ -60,7 +62,7 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Ambiguous | Self::Refused => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal | Self::ServiceFailed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable | Self::DeadlineExceeded | Self::Overloaded => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -218,7 +220,22 @@ impl From<data_store::Error> for ApiError {
 
 impl From<crucible_core::Error> for ApiError {
     fn from(error: crucible_core::Error) -> Self {
-        Self::new(Code::Internal, error.to_string())
+        use crucible_core::Error as Core;
+        let message = error.to_string();
+        match error {
+            Core::NoSuchService { name, near } => {
+                Self::new(Code::NoSuchService, message).named(name, near)
+            }
+            Core::HasDependants { dependants, .. } => Self::new(Code::Refused, message)
+                .hint(format!("stop {} first", dependants.join(", "))),
+            Core::WrongState { .. } | Core::Interrupted { .. } | Core::ConfigBusy => {
+                Self::new(Code::Refused, message)
+            }
+            Core::Services { .. } => Self::new(Code::ServiceFailed, message)
+                .hint("GET /api/v1/services says what each service is doing"),
+            Core::Ended => Self::new(Code::Unavailable, message),
+            _ => Self::new(Code::Internal, message),
+        }
     }
 }
 

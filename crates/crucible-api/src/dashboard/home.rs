@@ -92,12 +92,10 @@ fn service_table(main: &mut Html, services: &[ServiceStatus]) {
         main.raw("<tr><th scope=\"row\">")
             .text(&service.name)
             .raw("</th><td>")
-            .text(&word(&service.state))
-            .raw("</td><td><span")
-            .attribute("class", &format!("health {}", word(&service.health.status)))
-            .raw(">")
-            .raw(health_word(service.health.status))
-            .raw("</span></td><td>")
+            .text(&service.state.as_str().replace('_', " "))
+            .raw("</td><td>")
+            .raw(health(service.health.status))
+            .raw("</td><td>")
             .number(service.restarts)
             .raw("</td><td>");
         let remark = service.last_error.as_ref();
@@ -109,21 +107,12 @@ fn service_table(main: &mut Html, services: &[ServiceStatus]) {
     main.raw("</tbody>\n</table></div>\n");
 }
 
-/// Returns the name that JSON gives to a variant, as words.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name.replace('_', " "),
-        Ok(serde_json::Value::Object(fields)) => fields.keys().next().cloned().unwrap_or_default(),
-        _ => String::from("unknown"),
-    }
-}
-
-const fn health_word(status: HealthStatus) -> &'static str {
+const fn health(status: HealthStatus) -> &'static str {
     match status {
-        HealthStatus::Healthy => "healthy",
-        HealthStatus::Degraded => "degraded",
-        HealthStatus::Unhealthy => "unhealthy",
-        HealthStatus::Unknown => "not asked yet",
+        HealthStatus::Healthy => "<span class=\"health healthy\">healthy</span>",
+        HealthStatus::Degraded => "<span class=\"health degraded\">degraded</span>",
+        HealthStatus::Unhealthy => "<span class=\"health unhealthy\">unhealthy</span>",
+        HealthStatus::Unknown => "<span class=\"health unknown\">not asked yet</span>",
     }
 }
 

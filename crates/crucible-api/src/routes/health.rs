@@ -34,7 +34,7 @@ pub(super) async fn ready(State(state): State<ApiState>) -> Result<Response, Api
     let mut reasons = Vec::new();
     let core_state = core.get_state().await;
     if core_state != CoreState::Running {
-        reasons.push(format!("the core is {core_state:?}, not Running"));
+        reasons.push(format!("the core is {core_state}"));
     }
     for service in core.list_services().await? {
         if !service.ready {

@@ -39,42 +39,38 @@ pub(super) async fn start(
     status_of(&state, &name).await
 }
 
-/// `POST /services/{name}/stop`
+/// `POST /services/{name}/stop`; `api` and all that it needs must go on.
 pub(super) async fn stop(
     State(state): State<ApiState>,
     Named(name): Named,
 ) -> Result<Json<ServiceStatus>, ApiError> {
-    refuse_to_saw_the_branch(&state, &name, "stopped").await?;
+    let services = state.parts.core.list_services().await?;
+    if needs(&services, SERVICE_NAME).contains(&name.as_str()) {
+        return Err(cannot_be(&name, "stopped"));
+    }
     state.parts.core.stop_service(&name).await?;
     status_of(&state, &name).await
 }
 
-/// `POST /services/{name}/restart`
+/// `POST /services/{name}/restart`; what the API needs may be away for a moment, it itself not.
 pub(super) async fn restart(
     State(state): State<ApiState>,
     Named(name): Named,
 ) -> Result<Json<ServiceStatus>, ApiError> {
-    refuse_to_saw_the_branch(&state, &name, "restarted").await?;
+    if name == SERVICE_NAME {
+        return Err(cannot_be(&name, "restarted"));
+    }
     state.parts.core.restart_service(&name).await?;
     status_of(&state, &name).await
 }
 
-/// Refuses what would end this very request: `api`, and whatever `api` needs, since a service
-/// stops after those that depend on it.
-async fn refuse_to_saw_the_branch(
-    state: &ApiState,
-    name: &str,
-    done: &str,
-) -> Result<(), ApiError> {
-    let services = state.parts.core.list_services().await?;
-    if needs(&services, SERVICE_NAME).contains(&name) {
-        return Err(ApiError::new(
-            Code::Refused,
-            format!("{name} cannot be {done} through the API, which needs it to answer"),
-        )
-        .hint("restart the daemon instead"));
-    }
-    Ok(())
+/// Refuses what would end this very request, or leave nobody to answer the next one.
+fn cannot_be(name: &str, done: &str) -> ApiError {
+    ApiError::new(
+        Code::Refused,
+        format!("{name} cannot be {done} through the API, which needs it to answer"),
+    )
+    .hint("restart the daemon instead")
 }
 
 /// Returns `name` and all it depends on, directly or not.

@@ -236,6 +236,34 @@ async fn recent_events_are_listed_newest_last() {
     assert_eq!(told, events[1..]);
     insta::assert_snapshot!(
         rig.get("/api/v1/events/recent?category=filesystem&limit=1").await.snapshot(),
-        @""
+        @r##"
+        [
+          {
+            "id": "[id]",
+            "timestamp": "[timestamp]",
+            "event_type": {
+              "category": "filesystem",
+              "type": "file_modified",
+              "path": "2.md"
+            },
+            "source": {
+              "kind": "filesystem",
+              "id": "[id]"
+            },
+            "payload": {
+              "kind": "json",
+              "data": {
+                "path": "2.md"
+              }
+            },
+            "priority": "normal",
+            "metadata": {
+              "correlation_id": "[correlation_id]",
+              "depth": 0,
+              "ordering_key": "2.md"
+            }
+          }
+        ]
+        "##
     );
 }

@@ -73,6 +73,15 @@ impl Running {
         stream.write_all(head.as_bytes()).await.unwrap();
         stream
     }
+
+    /// Opens an event stream; it is being answered when this returns.
+    async fn open_events(&self) -> TcpStream {
+        let mut stream = self.open("/api/v1/events").await;
+        let mut head = [0; 15];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+        stream
+    }
 }
 
 /// Reads until the other side closes.
@@ -124,10 +133,7 @@ async fn address_that_others_can_reach_is_refused() {
 #[tokio::test]
 async fn stop_ends_streams_in_order() {
     let running = Running::new().await;
-    let mut stream = running.open("/api/v1/events").await;
-    let mut head = [0; 15];
-    stream.read_exact(&mut head).await.unwrap();
-    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    let stream = running.open_events().await;
     running.service.stop().await.unwrap();
     let text = read_to_end(stream).await;
     assert!(
@@ -168,7 +174,7 @@ async fn stop_cuts_a_request_that_does_not_finish() {
 #[tokio::test]
 async fn cancelled_tasks_end_the_service_without_stop() {
     let running = Running::new().await;
-    let stream = running.open("/api/v1/events").await;
+    let stream = running.open_events().await;
     running.tasks.shutdown(PATIENCE).await.unwrap();
     read_to_end(stream).await;
     let health = running.service.health_check().await.unwrap();
