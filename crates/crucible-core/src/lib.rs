@@ -1,15 +1,24 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod conductor;
 mod config;
 mod core;
 mod error;
 mod health;
+mod health_log;
 mod metrics;
+mod metrics_log;
 mod options;
+mod publisher;
+mod reconfigure;
+mod registration;
+mod registry;
 mod shared;
 mod state;
 mod status;
+mod supervisor;
+mod tell;
 
 pub use builder::CrucibleCoreBuilder;
 pub use config::{CoreConfig, CrucibleConfig};

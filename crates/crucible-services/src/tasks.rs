@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -32,6 +33,7 @@ struct Inner {
     alive: Mutex<BTreeMap<u64, String>>,
     next: AtomicU64,
     panics: AtomicU64,
+    panicked: Notify,
 }
 
 impl TaskOwner {
@@ -52,6 +54,7 @@ impl TaskOwner {
                 alive: Mutex::new(BTreeMap::new()),
                 next: AtomicU64::new(0),
                 panics: AtomicU64::new(0),
+                panicked: Notify::new(),
             }),
         }
     }
@@ -81,7 +84,8 @@ impl TaskOwner {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             drop(guard);
             if let Err(panic) = outcome {
-                inner.panics.fetch_add(1, Ordering::Relaxed);
+                inner.panics.fetch_add(1, Ordering::SeqCst);
+                inner.panicked.notify_waiters();
                 tracing::error!(
                     task.name = %name,
                     error = panic_message(panic.as_ref()),
@@ -106,7 +110,23 @@ impl TaskOwner {
     /// Returns how many tasks have ended by panicking.
     #[must_use]
     pub fn panics(&self) -> u64 {
-        self.inner.panics.load(Ordering::Relaxed)
+        self.inner.panics.load(Ordering::SeqCst)
+    }
+
+    /// Waits until more than `seen` tasks have ended by panicking, and returns how many have.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn panicked(&self, seen: u64) -> u64 {
+        loop {
+            let mut panicked = std::pin::pin!(self.inner.panicked.notified());
+            panicked.as_mut().enable();
+            let panics = self.panics();
+            if panics > seen {
+                return panics;
+            }
+            panicked.await;
+        }
     }
 
     /// Cancels the token and waits for all tasks, at most `deadline`.
@@ -192,6 +212,7 @@ mod tests {
     async fn panic_in_a_task_is_counted_and_contained() {
         let owner = TaskOwner::new("test");
         owner.spawn("bad", async { panic!("boom") });
+        assert_eq!(owner.panicked(0).await, 1);
         owner.shutdown(Duration::from_secs(5)).await.unwrap();
         assert_eq!(owner.panics(), 1);
     }

@@ -56,7 +56,7 @@ enum Handled {
 
 /// Delivers until the gate says that it is over.
 pub(super) async fn run(slot: Arc<Slot>) {
-    let mut gate = slot.gate.subscribe();
+    let mut gate = slot.watch_gate();
     let mut turn = Turn::default();
     let mut in_batch = 0;
     loop {

@@ -16,6 +16,9 @@ use crate::service_traits::{ServiceKind, ServiceLifecycle};
 /// How many reports of faults may wait for the supervisor; more are lost (but counted).
 const FAULTS_MAX: usize = 64;
 
+/// How long an event handler that is let go has to reach its next point of waiting.
+const CUT_GRACE: Duration = Duration::from_secs(1);
+
 /// What is needed to add an instance to a group.
 #[derive(Clone, Debug)]
 pub struct InstanceSpec {
@@ -106,7 +109,7 @@ impl Instance {
     /// Begins, or goes on, to accept mail and to have it handled.
     pub fn resume(&self) {
         self.accept();
-        let _before = self.slot.gate.send_replace(Gate::Open);
+        self.slot.set_gate(Gate::Open);
     }
 
     /// Accepts mail without having it handled yet.
@@ -114,16 +117,21 @@ impl Instance {
         self.slot.mailbox.reopen();
     }
 
+    /// Refuses new mail; what is in the mailbox stays.
+    pub fn refuse(&self) {
+        self.slot.mailbox.close();
+    }
+
     /// Has no more mail handled; what is in the mailbox stays and more is accepted.
     ///
     /// Waits for the event in hand, and lets go of it after `deadline`.
     pub async fn pause(&self, deadline: Duration) {
-        let _before = self.slot.gate.send_replace(Gate::Paused);
+        self.slot.set_gate(Gate::Paused);
         if self.slot.rested(deadline, |_| true).await {
             return;
         }
-        let _before = self.slot.gate.send_replace(Gate::Cut);
-        if !self.slot.rested(deadline, |_| true).await {
+        self.slot.set_gate(Gate::Cut);
+        if !self.slot.rested(CUT_GRACE, |_| true).await {
             tracing::error!(
                 service.name = %self.id().service,
                 "an event handler blocks its thread and cannot be stopped"
@@ -154,7 +162,7 @@ impl Instance {
 
     /// Takes the instance out of its group for good: what is left in its mailbox is counted as
     /// dropped, and the event in hand is let go.
-    pub async fn remove(self, deadline: Duration) {
+    pub async fn remove(&self, deadline: Duration) {
         self.leave();
         self.slot.rested(deadline, |_| true).await;
         self.slot.discard().await;
@@ -163,7 +171,7 @@ impl Instance {
     fn leave(&self) {
         self.router.edit(|table| table.remove(self.slot.id()));
         self.slot.mailbox.close();
-        let _before = self.slot.gate.send_replace(Gate::Ended);
+        self.slot.set_gate(Gate::Ended);
     }
 }
 

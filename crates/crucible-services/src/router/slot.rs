@@ -36,7 +36,9 @@ pub(super) struct Slot {
     id: InstanceId,
     pub(super) service: Arc<dyn ServiceLifecycle>,
     pub(super) mailbox: Mailbox,
-    pub(super) gate: watch::Sender<Gate>,
+    gate: watch::Sender<Gate>,
+    /// Whether the gate is open; an atomic, since tellers look at it.
+    is_open: AtomicBool,
     pub(super) counters: Counters,
     pub(super) faults: mpsc::Sender<Fault>,
     pub(super) handle_deadline_ms: AtomicU64,
@@ -73,6 +75,7 @@ impl Slot {
             service,
             mailbox: Mailbox::new(lane_max),
             gate: watch::Sender::new(Gate::Paused),
+            is_open: AtomicBool::new(false),
             counters: Counters::default(),
             faults,
             handle_deadline_ms: AtomicU64::new(handle_deadline_ms),
@@ -89,7 +92,17 @@ impl Slot {
     }
 
     pub(super) fn is_delivering(&self) -> bool {
-        *self.gate.borrow() == Gate::Open
+        self.is_open.load(Ordering::Relaxed)
+    }
+
+    /// Tells the delivery task what it may do.
+    pub(super) fn set_gate(&self, gate: Gate) {
+        self.is_open.store(gate == Gate::Open, Ordering::Relaxed);
+        let _before = self.gate.send_replace(gate);
+    }
+
+    pub(super) fn watch_gate(&self) -> watch::Receiver<Gate> {
+        self.gate.subscribe()
     }
 
     /// Returns how many events wait or are being handled.
