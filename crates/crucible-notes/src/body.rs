@@ -38,7 +38,9 @@ use crate::spans::clip;
 
 /// Fills facts from the events of one text, front to back.
 pub(crate) struct Walk<'a> {
-    /// The masked text: same length and lines as the note.
+    /// The note.
+    original: &'a str,
+    /// The masked text: same length and lines, other characters.
     text: &'a str,
     lines: Lines<'a>,
     facts: NoteFacts,
@@ -55,9 +57,10 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Starts a walk over `text` that adds to `facts`.
-    pub(crate) fn new(text: &'a str, facts: NoteFacts) -> Self {
+    /// Starts a walk over the masked `text` of a note that adds to `facts`.
+    pub(crate) fn new(original: &'a str, text: &'a str, facts: NoteFacts) -> Self {
         Self {
+            original,
             text,
             lines: Lines::new(text),
             tags_seen: facts.tags.iter().map(|tag| tag.name.clone()).collect(),
@@ -184,13 +187,15 @@ impl<'a> Walk<'a> {
             self.open_leaf(Kind::Item, start..start);
         }
         let source = &self.text[start..span.end];
+        let in_link = !self.links.is_empty();
         if let Some(leaf) = &mut self.leaf {
             leaf.extend(span.end);
             match leaf.kind {
                 Kind::Verbatim => leaf.push_lines(text, start),
-                _ if skipped => leaf.push_prose(source, start),
                 // Text that long is taken as it stands, so that places in it are known.
-                _ if source.len() > leaf::MARK_SPACING => leaf.push_prose(source, start),
+                _ if skipped || source.len() > leaf::STRETCH_MAX => leaf.push_prose(source, start),
+                Kind::Table => leaf.push(text),
+                _ if !in_link && source == text => leaf.push_prose(source, start),
                 _ => leaf.push(text),
             }
         }

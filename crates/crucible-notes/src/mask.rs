@@ -1,4 +1,5 @@
-//! Blanks `%%comments%%` before the Markdown is parsed, so that nothing in them counts.
+//! Blanks `%%comments%%` before the Markdown is parsed, so that nothing in them counts, and takes
+//! nesting beyond reason for text.
 //!
 //! The masked text has the same length and the same lines as the original, so every range into
 //! one is a range into the other. Comments end up as spaces; where spaces would change what the
@@ -9,23 +10,47 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr3, memmem};
 
-/// Stands for a byte of a comment before text on the same line.
+/// Stands for a byte of a comment before text on the same line, and ends the marks of a line that
+/// nests too deep.
 pub(crate) const FILLER: u8 = 0x01;
+
+/// Longest run of quote marks, list marks and indents before a line, in bytes. The parser visits
+/// every open container on every line, so without a bound some notes would take minutes.
+const INDENT_MAX_BYTES: usize = 400;
 
 /// Farthest that the end of inline code is looked for, in bytes.
 const CODE_SPAN_MAX_BYTES: usize = 4096;
 
-/// Returns `text` with the comments after `from` blanked.
-pub(crate) fn comments(text: &str, from: usize) -> Cow<'_, str> {
-    let found = find(text, from);
-    if found.is_empty() {
+/// Returns `text` with the comments after `from` blanked and its nesting bounded.
+pub(crate) fn apply(text: &str, from: usize) -> Cow<'_, str> {
+    let comments = find(text, from);
+    let deep = deep_lines(text.as_bytes(), from);
+    if comments.is_empty() && deep.is_empty() {
         return Cow::Borrowed(text);
     }
     let mut masked = text.as_bytes().to_vec();
-    for comment in found {
+    for at in deep {
+        masked[at] = FILLER;
+    }
+    for comment in comments {
         blank(&mut masked, &comment);
     }
     Cow::Owned(String::from_utf8(masked).expect("whole characters were replaced by ASCII"))
+}
+
+/// Finds the lines that nest too deep, and in each the place where that begins.
+fn deep_lines(bytes: &[u8], from: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut at = from;
+    while at < bytes.len() {
+        let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |feed| at + feed);
+        let deep = at + INDENT_MAX_BYTES;
+        if deep < end && content_start(bytes, at, end.min(deep + 16)).0 > deep {
+            found.push(deep);
+        }
+        at = end + 1;
+    }
+    found
 }
 
 fn blank(bytes: &mut [u8], comment: &Range<usize>) {
@@ -83,7 +108,7 @@ impl Finder<'_> {
     /// Reads the line at `at` and returns where to go on: the next line, or where a comment ends.
     fn line(&mut self, at: usize) -> usize {
         let end = self.end_of_line(at);
-        let (content, quoted) = self.content_start(at, end);
+        let (content, quoted) = content_start(self.bytes, at, end);
         let fence = fence(&self.bytes[content..end]);
         match (self.fence, fence) {
             (Some(open), Some(close)) if close.0 == open.0 && close.1 >= open.1 && close.2 => {
@@ -142,28 +167,6 @@ impl Finder<'_> {
         memchr(b'\n', &self.bytes[at..]).map_or(self.bytes.len(), |feed| at + feed)
     }
 
-    /// Steps over indents, quote marks and list markers; tells whether there was a quote mark.
-    fn content_start(&self, at: usize, end: usize) -> (usize, bool) {
-        let mut content = at;
-        let mut quoted = false;
-        while content < end {
-            let step = match &self.bytes[content..end] {
-                [b' ' | b'\t', ..] => 1,
-                [b'>', ..] => {
-                    quoted = true;
-                    1
-                }
-                [b'-' | b'*' | b'+', b' ' | b'\t', ..] => 2,
-                rest => match rest.iter().take_while(|byte| byte.is_ascii_digit()).count() {
-                    digits @ 1..=9 if is_ordinal(&rest[digits..]) => digits + 2,
-                    _ => break,
-                },
-            };
-            content += step;
-        }
-        (content.min(end), quoted)
-    }
-
     /// Where the code that opens with a run of backticks ends, or the run itself.
     fn code_end(&self, open: usize, run: usize) -> usize {
         let body = open + run;
@@ -191,6 +194,33 @@ impl Finder<'_> {
         });
         (!blank).then_some(close + mark.len())
     }
+}
+
+/// Steps over indents, quote marks and list markers; tells whether there was a quote mark.
+fn content_start(bytes: &[u8], at: usize, end: usize) -> (usize, bool) {
+    let mut content = at;
+    let mut quoted = false;
+    while content < end {
+        let step = match &bytes[content..end] {
+            [b' ' | b'\t', ..] => 1,
+            [b'>', ..] => {
+                quoted = true;
+                1
+            }
+            [b'-' | b'*' | b'+', b' ' | b'\t', ..] => 2,
+            rest => match rest
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .take(10)
+                .count()
+            {
+                digits @ 1..=9 if is_ordinal(&rest[digits..]) => digits + 2,
+                _ => break,
+            },
+        };
+        content += step;
+    }
+    (content.min(end), quoted)
 }
 
 fn is_ordinal(after_digits: &[u8]) -> bool {
@@ -224,7 +254,7 @@ mod tests {
             .map(|range| &text[range])
             .collect();
         assert_eq!(found, expected, "{text:?}");
-        let masked = comments(text, 0);
+        let masked = apply(text, 0);
         assert_eq!(masked.len(), text.len());
         assert_eq!(masked.lines().count(), text.lines().count());
     }
@@ -252,9 +282,22 @@ mod tests {
     }
 
     #[test]
+    fn nesting_beyond_reason_is_cut_off() {
+        let deep = "> ".repeat(300);
+        assert_eq!(apply(&deep, 0).find('\u{1}'), Some(INDENT_MAX_BYTES));
+        for shallow in [
+            "> ".repeat(199) + &"word ".repeat(100),
+            "-".repeat(900),
+            "x ".repeat(900),
+        ] {
+            assert_eq!(apply(&shallow, 0), shallow);
+        }
+    }
+
+    #[test]
     fn masks_keep_length_and_what_follows() {
-        assert_eq!(comments("a %%ä%%\nb", 0), "a       \nb");
-        assert_eq!(comments("%%ä%% b", 0), "\u{1}\u{1}\u{1}\u{1}\u{1}\u{1} b");
-        assert_eq!(comments("%%a\nb%% c", 0), "   \n\u{1}\u{1}\u{1} c");
+        assert_eq!(apply("a %%ä%%\nb", 0), "a       \nb");
+        assert_eq!(apply("%%ä%% b", 0), "\u{1}\u{1}\u{1}\u{1}\u{1}\u{1} b");
+        assert_eq!(apply("%%a\nb%% c", 0), "   \n\u{1}\u{1}\u{1} c");
     }
 }

@@ -18,8 +18,8 @@ pub fn parse(text: &str) -> NoteFacts {
     let front = frontmatter::read(text, start);
     let body = front.body_start(start);
     frontmatter::take_known(&front, &mut facts);
-    let masked = mask::comments(text, body);
-    let mut walk = Walk::new(&masked, facts);
+    let masked = mask::apply(text, body);
+    let mut walk = Walk::new(text, &masked, facts);
     if let Front::Faulty { span, .. } = &front {
         walk.plain(span.clone());
     }

@@ -10,6 +10,9 @@ use crate::lines::Lines;
 /// any-word queries over blocks of this size cost a fifth of those over whole notes.
 const TARGET_BYTES: usize = 600;
 
+/// A long leaf is cut at the first good place after this, which is near the target.
+const CUT_MIN_BYTES: usize = 480;
+
 /// A block below this is too little to stand alone.
 const SMALL_BYTES: usize = 150;
 
@@ -59,7 +62,7 @@ impl Blocks {
         let mut from = 0;
         if end - start > whole_max {
             for mark in &leaf.marks {
-                if mark.source >= start + TARGET_BYTES && mark.source + SMALL_BYTES <= end {
+                if mark.source >= start + CUT_MIN_BYTES && mark.source + SMALL_BYTES <= end {
                     self.piece(start..mark.source, &leaf.text[from..mark.text], lines);
                     start = mark.source;
                     from = mark.text;

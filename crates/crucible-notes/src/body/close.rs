@@ -17,7 +17,9 @@ impl Walk<'_> {
         };
         leaf.span = trim_end(self.text, leaf.span);
         let mark = ids::at_end(self.text, &leaf);
+        let opens_item = leaf.first && self.containers.item().is_some();
         let alone = leaf.kind == Kind::Paragraph
+            && !opens_item
             && mark
                 .as_ref()
                 .is_some_and(|mark| leaf.text.trim().len() == mark.id.len() + 1);
@@ -98,7 +100,12 @@ impl Walk<'_> {
                     self.containers.put_marks_start(start);
                 }
             }
-            id => self.blocks.add(&leaf, id, &mut self.lines),
+            id => {
+                // A comment that was blanked has characters where none seem to be.
+                leaf.marks
+                    .retain(|mark| self.original.is_char_boundary(mark.source));
+                self.blocks.add(&leaf, id, &mut self.lines);
+            }
         }
         self.containers.set_previous(own_span);
     }
@@ -110,6 +117,9 @@ impl Walk<'_> {
             self.take_fields(&leaf, span.clone(), false);
             leaf.opaque.clear();
             leaf.push(" ");
+            if leaf.is_overdue(span.end) {
+                leaf.mark(span.end);
+            }
             self.leaf = Some(leaf);
         }
     }

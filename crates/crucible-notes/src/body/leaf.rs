@@ -6,10 +6,13 @@ use crate::mask::FILLER;
 use crate::spans::floor;
 
 /// Least distance between two places where a leaf may be cut, in bytes of source.
-pub(super) const MARK_SPACING: usize = 256;
+const MARK_SPACING: usize = 128;
 
 /// Longest stretch of text without such a place, in bytes of source.
-const STRETCH_MAX: usize = 512;
+pub(super) const STRETCH_MAX: usize = 256;
+
+/// A table row without a place to cut in as many bytes is cut between cells.
+const OVERDUE: usize = 2048;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -100,12 +103,12 @@ impl Leaf {
         }
     }
 
-    /// Adds text that stands at `at` in the note word by word, with a place to cut now and then.
+    /// Adds text that stands at `at` in the note, with a place to cut now and then.
     pub(super) fn push_prose(&mut self, mut text: &str, mut at: usize) {
-        while text.len() > STRETCH_MAX {
-            let (stretch, rest) = text.split_at(good_cut(text));
+        while let Some(cut) = self.next_cut(text, at) {
+            let (stretch, rest) = text.split_at(cut);
             self.push(stretch);
-            at += stretch.len();
+            at += cut;
             self.mark(at);
             text = rest;
         }
@@ -116,12 +119,48 @@ impl Leaf {
     pub(super) fn push_lines(&mut self, text: &str, at: usize) {
         let mut done = 0;
         for line in text.split_inclusive('\n') {
-            self.push_prose(line, at + done);
+            match line.len() > STRETCH_MAX {
+                true => self.push_prose(line, at + done),
+                false => self.push(line),
+            }
             done += line.len();
             if line.ends_with('\n') {
                 self.mark(at + done);
             }
         }
+    }
+
+    /// Whether the last place to cut is so far back that any other will do.
+    pub(super) fn is_overdue(&self, at: usize) -> bool {
+        at > self.last_mark() + OVERDUE
+    }
+
+    fn last_mark(&self) -> usize {
+        self.marks
+            .last()
+            .map_or(self.span.start, |mark| mark.source)
+    }
+
+    /// Where to cut a text that stands at `at`: after a sentence, else after a word, else, if it is
+    /// long, anywhere.
+    fn next_cut(&self, text: &str, at: usize) -> Option<usize> {
+        let last = self.last_mark();
+        if (at + text.len()).saturating_sub(last) <= STRETCH_MAX {
+            return None;
+        }
+        let start = floor(text, (last + MARK_SPACING).saturating_sub(at));
+        let end = floor(
+            text,
+            (last + STRETCH_MAX)
+                .saturating_sub(at)
+                .max(start + STRETCH_MAX),
+        );
+        let window = &text[start..end];
+        let cut = after_sentence(window)
+            .or_else(|| window.rfind(char::is_whitespace))
+            .map_or(end, |cut| start + cut);
+        let anywhere = cut < end || text.len() > STRETCH_MAX;
+        (cut > 0 && cut < text.len() && anywhere).then_some(cut)
     }
 
     /// Shortens the text to `length`, white space before it dropped too.
@@ -138,18 +177,13 @@ impl Leaf {
     }
 }
 
-/// Where to cut a long text: after a sentence, else after a word, else anywhere.
-fn good_cut(text: &str) -> usize {
-    let end = floor(text, STRETCH_MAX);
-    let start = floor(text, MARK_SPACING);
-    let window = &text[start..end];
-    let sentence = window
-        .rmatch_indices(['.', '!', '?', '。', '！', '？'])
-        .find_map(|(at, mark)| {
-            let after = at + mark.len();
-            let ends = mark.len() > 1 || window[after..].starts_with(char::is_whitespace);
+/// Where the last sentence of a text ends that is followed by another.
+fn after_sentence(text: &str) -> Option<usize> {
+    let marks = text.rmatch_indices(['.', '!', '?', '。', '！', '？']);
+    marks
+        .map(|(at, mark)| (at + mark.len(), mark))
+        .find_map(|(after, mark)| {
+            let ends = mark.len() > 1 || text[after..].starts_with(char::is_whitespace);
             ends.then_some(after)
-        });
-    let word = || window.rfind(char::is_whitespace);
-    start + sentence.or_else(word).unwrap_or(window.len())
+        })
 }

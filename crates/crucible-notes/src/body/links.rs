@@ -37,6 +37,9 @@ impl Walk<'_> {
             self.mark_opaque(span.clone());
         }
         let inert = span.start < self.skip_to;
+        // The parser leaves the empty brackets of `[a][]` out.
+        let empty = kind == LinkType::Collapsed && self.text[span.end..].starts_with("[]");
+        let span = span.start..span.end + if empty { "[]".len() } else { 0 };
         let (parts, kind, has_alias) = match kind {
             LinkType::WikiLink { has_pothole } => {
                 let kind = if embeds {

@@ -6,7 +6,7 @@ use crucible_notes::{Link, NoteFacts, parse};
 
 /// Compares facts of one sort, one a line.
 #[track_caller]
-pub fn check(render: fn(&str, &NoteFacts) -> String, input: &str, expected: &[&str]) {
+pub(crate) fn check(render: fn(&str, &NoteFacts) -> String, input: &str, expected: &[&str]) {
     let facts = parse(input);
     let found = render(input, &facts);
     let found: Vec<&str> = found.lines().collect();
@@ -21,14 +21,14 @@ fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
 }
 
 /// `line: level text`
-pub fn headings(_: &str, facts: &NoteFacts) -> String {
+pub(crate) fn headings(_: &str, facts: &NoteFacts) -> String {
     lines(&facts.headings, |heading| {
         format!("{}: {} {}", heading.line, heading.level, heading.text)
     })
 }
 
 /// `line: kind target#heading^block|alias @source`
-pub fn links(input: &str, facts: &NoteFacts) -> String {
+pub(crate) fn links(input: &str, facts: &NoteFacts) -> String {
     lines(&facts.links, |link| link_line(input, link))
 }
 
@@ -49,7 +49,7 @@ fn link_line(input: &str, link: &Link) -> String {
 }
 
 /// `name @source`, or `name` alone from the frontmatter
-pub fn tags(input: &str, facts: &NoteFacts) -> String {
+pub(crate) fn tags(input: &str, facts: &NoteFacts) -> String {
     lines(&facts.tags, |tag| match &tag.span {
         Some(span) => format!("{} @{}", tag.name, &input[span.clone()]),
         None => tag.name.clone(),
@@ -57,7 +57,7 @@ pub fn tags(input: &str, facts: &NoteFacts) -> String {
 }
 
 /// `line: [status] text @source of the status`
-pub fn tasks(input: &str, facts: &NoteFacts) -> String {
+pub(crate) fn tasks(input: &str, facts: &NoteFacts) -> String {
     lines(&facts.tasks, |task| {
         let source = &input[task.status_span.clone()];
         assert_eq!(source, task.status.to_string());
@@ -66,7 +66,7 @@ pub fn tasks(input: &str, facts: &NoteFacts) -> String {
 }
 
 /// `line: kind fold title`
-pub fn callouts(_: &str, facts: &NoteFacts) -> String {
+pub(crate) fn callouts(_: &str, facts: &NoteFacts) -> String {
     lines(&facts.callouts, |callout| {
         let fold = callout.fold.map_or(String::new(), String::from);
         let title = callout.title.as_deref().unwrap_or("-");
@@ -75,21 +75,21 @@ pub fn callouts(_: &str, facts: &NoteFacts) -> String {
 }
 
 /// `line: key = value`
-pub fn fields(_: &str, facts: &NoteFacts) -> String {
+pub(crate) fn fields(_: &str, facts: &NoteFacts) -> String {
     lines(&facts.fields, |field| {
         format!("{}: {} = {}", field.line, field.key, field.value)
     })
 }
 
 /// `line: text`, the line ends of the text as `/`
-pub fn blocks(_: &str, facts: &NoteFacts) -> String {
+pub(crate) fn blocks(_: &str, facts: &NoteFacts) -> String {
     lines(&facts.blocks, |block| {
         format!("{}: {}", block.line, block.text.replace('\n', "/"))
     })
 }
 
 /// `id @source of what it names`
-pub fn ids(input: &str, facts: &NoteFacts) -> String {
+pub(crate) fn ids(input: &str, facts: &NoteFacts) -> String {
     let ids: Vec<_> = facts.blocks.iter().flat_map(|block| &block.ids).collect();
     lines(&ids, |id| {
         format!("{} @{}", id.id, input[id.span.clone()].replace('\n', "\\n"))
@@ -97,7 +97,7 @@ pub fn ids(input: &str, facts: &NoteFacts) -> String {
 }
 
 /// `line: message`
-pub fn fault(_: &str, facts: &NoteFacts) -> String {
+pub(crate) fn fault(_: &str, facts: &NoteFacts) -> String {
     facts
         .frontmatter_fault
         .as_ref()
