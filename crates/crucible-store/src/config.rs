@@ -1,0 +1,55 @@
+//! What can be set about a store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a store keeps its index, and how it trades speed against freshness.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreConfig {
+    /// The folder of the index; created when missing. Everything in it is derived from the notes
+    /// and may be deleted while no store has it open.
+    pub index_dir: PathBuf,
+    /// How long after the last change the text index is committed, so that search sees it.
+    pub text_commit_delay: Duration,
+    /// The longest that a change waits for its commit while others keep coming.
+    pub text_commit_delay_max: Duration,
+    /// Memory that the text index may collect documents in before it writes them, in bytes.
+    pub text_memory_bytes: usize,
+    /// How many questions are answered side by side; the next one waits.
+    pub readers_max: usize,
+}
+
+impl StoreConfig {
+    /// Creates the default configuration for an index in `index_dir`.
+    #[must_use]
+    pub fn new(index_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            index_dir: index_dir.into(),
+            text_commit_delay: Duration::from_millis(60),
+            text_commit_delay_max: Duration::from_millis(400),
+            text_memory_bytes: 128 * 1024 * 1024,
+            readers_max: 4,
+        }
+    }
+
+    /// The file that holds the facts.
+    pub(crate) fn facts_path(&self) -> PathBuf {
+        self.index_dir.join("facts.db")
+    }
+
+    /// The folder that holds the text index.
+    pub(crate) fn text_dir(&self) -> PathBuf {
+        self.index_dir.join("text")
+    }
+
+    /// The file that is locked by the one store that writes.
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.index_dir.join("lock")
+    }
+
+    /// The file whose presence says that the facts were found damaged while in use.
+    pub(crate) fn doubt_path(&self) -> PathBuf {
+        self.index_dir.join("facts.damaged")
+    }
+}

@@ -1,0 +1,80 @@
+//! A parsed note with what the store adds to it: title, tags in order, contexts of links.
+
+use crucible_notes::{NoteFacts, names};
+use crucible_services::data_store::{Problem, ProblemKind};
+
+use super::context::context;
+
+/// A note's facts, ready for the tables and the text index.
+#[derive(Debug)]
+pub(crate) struct ParsedNote {
+    /// Everything that the parser found.
+    pub(crate) facts: NoteFacts,
+    /// Frontmatter `title`, else the first heading of level 1, else the file name.
+    pub(crate) title: String,
+    /// Tags sorted, each once.
+    pub(crate) tags: Vec<String>,
+    /// The line of each link, shortened; as long as `facts.links`.
+    pub(crate) contexts: Vec<String>,
+    /// Faults that leave the note indexed.
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl ParsedNote {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
+        let facts = crucible_notes::parse(text);
+        let contexts = facts
+            .links
+            .iter()
+            .map(|link| context(text, link.span.start, link.line))
+            .collect();
+        let problems = facts
+            .frontmatter_fault
+            .iter()
+            .map(|fault| Problem {
+                path: path.to_owned(),
+                kind: ProblemKind::Frontmatter,
+                message: format!(
+                    "the frontmatter cannot be read and counts as text: {}; correct it",
+                    fault.message
+                ),
+                line: fault.line,
+            })
+            .collect();
+        Self {
+            title: title_of(path, &facts),
+            tags: sorted_tags(&facts),
+            contexts,
+            problems,
+            facts,
+        }
+    }
+}
+
+/// Returns the title of a note that does not name itself.
+pub(crate) fn title_from_path(path: &str) -> &str {
+    names::strip_md(names::base_name(path))
+}
+
+fn title_of(path: &str, facts: &NoteFacts) -> String {
+    let frontmatter = facts.title.as_deref();
+    let mut level_one = facts.headings.iter().filter(|heading| heading.level == 1);
+    frontmatter
+        .into_iter()
+        .chain(level_one.next().map(|heading| heading.text.as_str()))
+        .map(str::trim)
+        .find(|title| !title.is_empty())
+        .unwrap_or_else(|| title_from_path(path))
+        .to_owned()
+}
+
+fn sorted_tags(facts: &NoteFacts) -> Vec<String> {
+    let mut tags: Vec<(String, &str)> = facts
+        .tags
+        .iter()
+        .map(|tag| (names::fold(&tag.name), tag.name.as_str()))
+        .collect();
+    tags.sort_by(|a, b| a.0.cmp(&b.0)); // stable: the first spelling stays first
+    tags.dedup_by(|later, first| later.0 == first.0);
+    tags.into_iter().map(|(_, name)| name.to_owned()).collect()
+}

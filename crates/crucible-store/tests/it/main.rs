@@ -1,0 +1,14 @@
+//! Tests of the store through its public contracts.
+
+mod applying;
+mod asking;
+mod bench;
+mod crashing;
+mod damage;
+mod full_disk;
+mod linking;
+mod moving;
+mod random;
+mod reading_beside;
+mod restarting;
+mod serving;
