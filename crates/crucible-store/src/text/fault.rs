@@ -1,0 +1,116 @@
+//! What can go wrong with the text index, and the fence around the library that keeps it.
+
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tantivy::TantivyError;
+use tantivy::directory::error::{OpenDirectoryError, OpenReadError, OpenWriteError};
+
+/// Why the text index does not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// Its files are damaged or of another version; move the folder aside and index again.
+    #[error("the text index is damaged ({reason}); it can be rebuilt from the notes")]
+    Damaged {
+        /// What was found, in words.
+        reason: String,
+    },
+    /// Nobody has built an index in this folder yet.
+    #[error("there is no text index yet; it is built when the vault is served")]
+    Absent,
+    /// Another process, or another part of this one, writes this index.
+    #[error("the text index is being written by another process; stop that one first")]
+    Busy,
+    /// The operating system refused; the index itself is not in doubt.
+    #[error("the text index cannot be used: {reason}")]
+    Refused {
+        /// What it said.
+        reason: String,
+    },
+    /// The query has nothing that can be searched.
+    #[error("{message}")]
+    InvalidQuery {
+        /// What is wrong and how to mend it.
+        message: String,
+    },
+}
+
+impl Error {
+    pub(super) fn damaged(reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            reason: reason.into(),
+        }
+    }
+}
+
+impl From<TantivyError> for Error {
+    fn from(error: TantivyError) -> Self {
+        let reason = error.to_string();
+        let refused = match &error {
+            TantivyError::LockFailure(..) => return Self::Busy,
+            TantivyError::IoError(io)
+            | TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. })
+            | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: io, .. })
+            | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError {
+                io_error: io, ..
+            }) => is_refusal(io.kind()),
+            TantivyError::SystemError(_) | TantivyError::OpenDirectoryError(_) => true,
+            _ => false,
+        };
+        if refused {
+            Self::Refused { reason }
+        } else {
+            Self::Damaged { reason }
+        }
+    }
+}
+
+/// Whether an I/O error speaks of the machine, not of what stands in the files.
+const fn is_refusal(kind: ErrorKind) -> bool {
+    !matches!(
+        kind,
+        ErrorKind::InvalidData
+            | ErrorKind::InvalidInput
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::NotFound
+            | ErrorKind::Other
+    )
+}
+
+/// Runs `work`; a panic inside the library, as damaged files can cause, comes out as
+/// [`Error::Damaged`].
+pub(super) fn fenced<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let said = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        Err(Error::damaged(format!("reading it panicked: {said}")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_comes_out_as_damage() {
+        let error = fenced::<()>(|| panic!("slice index")).unwrap_err();
+        assert!(matches!(&error, Error::Damaged { reason } if reason.contains("slice index")));
+    }
+
+    #[test]
+    fn a_full_disk_is_not_damage() {
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        assert!(matches!(
+            Error::from(TantivyError::from(full)),
+            Error::Refused { .. }
+        ));
+        let cut = std::io::Error::from(ErrorKind::UnexpectedEof);
+        assert!(matches!(
+            Error::from(TantivyError::from(cut)),
+            Error::Damaged { .. }
+        ));
+    }
+}
