@@ -168,6 +168,20 @@ async fn service_is_stopped_and_started_again() {
 }
 
 #[tokio::test]
+async fn service_that_does_not_start_is_a_fault_with_its_cause() {
+    let rig = rig().await;
+    let broken = Arc::new(Idle {
+        name: "broken",
+        needs: &[],
+    });
+    // Whether registering tells that the service did not start is the core's affair.
+    let _told = rig.core.register_service(broken).await;
+    let answer = rig.post("/api/v1/services/broken/start").await;
+    assert_eq!(answer.fault(), (500, "service_failed".to_owned()));
+    assert!(answer.text.contains("the port is taken"), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn what_the_api_needs_is_not_stopped_through_it() {
     let rig = rig().await;
     for target in ["api/stop", "api/restart", "datastore/stop", "disk/stop"] {
