@@ -29,6 +29,7 @@ mod dashboard;
 pub mod error;
 mod guard;
 mod limits;
+mod mcp;
 mod observe;
 mod params;
 mod percent;

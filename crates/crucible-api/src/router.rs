@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{ApiConfig, ApiParts};
 use crate::error::{ApiError, Code};
 use crate::state::ApiState;
-use crate::{dashboard, guard, limits, observe, routes};
+use crate::{dashboard, guard, limits, mcp, observe, routes};
 
 /// Returns the API over `parts`, with default bounds and no socket of its own: event streams end
 /// only when the core does, and any port is accepted in the `Host` header.
@@ -29,7 +29,7 @@ pub fn router_with(
     port: Option<u16>,
     closing: CancellationToken,
 ) -> Router {
-    let mcp = parts.mcp.clone();
+    let gateway = parts.mcp.clone();
     let state = ApiState::new(config, parts, port, closing);
     let answers = routes::answers()
         .merge(dashboard::pages())
@@ -41,8 +41,8 @@ pub fn router_with(
         .merge(routes::streams())
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed);
-    if let Some(mcp) = mcp {
-        router = router.nest_service("/mcp", mcp);
+    if let Some(gateway) = gateway {
+        router = router.merge(mcp::mount(gateway, &state));
     }
     router
         .layer(from_fn_with_state(state.clone(), guard::guard))

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
 use crucible_api::ApiConfig;
+use futures_util::StreamExt as _;
 
 use crate::rig::{Answer, Rig, request};
 
@@ -83,6 +84,20 @@ async fn mcp_is_mounted_behind_the_guard() {
         let foreign = ask(&rig, "POST", target, &[("host", "evil.example")]).await;
         assert_eq!(foreign.status, 403);
     }
+}
+
+#[tokio::test]
+async fn listening_at_mcp_ends_when_the_api_closes() {
+    let forever = || async {
+        let first = futures_util::stream::iter([Ok::<_, std::io::Error>("listening")]);
+        Body::from_stream(first.chain(futures_util::stream::pending()))
+    };
+    let mcp = Router::new().fallback(get(forever));
+    let rig = Rig::new().await;
+    let rig = Rig::over(rig.core.clone(), ApiConfig::default(), Some(mcp));
+    let response = rig.send(request("GET", "/mcp")).await;
+    rig.closing.cancel();
+    assert_eq!(Answer::read(response).await.status, 200);
 }
 
 #[tokio::test]
