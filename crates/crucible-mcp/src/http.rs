@@ -154,11 +154,12 @@ impl HttpService {
         } else {
             Bytes::new()
         };
+        let is_end = parts.method == Method::DELETE;
         let is_missing = is_known && ends_missing_session(run, &parts).await;
         let request = Request::from_parts(parts, Body::from(bytes.clone()));
         let response = run.service.handle(request).await;
-        if is_missing && response.status().is_success() {
-            return rpc_error(StatusCode::NOT_FOUND, -32600, "there is no such session");
+        if is_end && response.status().is_success() {
+            return session_ended(is_missing);
         }
         // The SDK answers 415 for a wrong content type and for a body that is no message.
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
@@ -206,6 +207,16 @@ async fn ends_missing_session(run: &Run, parts: &Parts) -> bool {
         }
         _ => false,
     }
+}
+
+/// The SDK accepts (202) the end of any session; clients want to read that it has ended.
+fn session_ended(was_missing: bool) -> Response<Body> {
+    if was_missing {
+        return rpc_error(StatusCode::NOT_FOUND, -32600, "there is no such session");
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// Returns the answer to a body that is no message; `None` when it is one.

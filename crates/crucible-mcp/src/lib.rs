@@ -34,6 +34,7 @@ mod reference;
 mod schema;
 pub mod service;
 mod sessions;
+mod stdin;
 pub mod stdio;
 mod suggest;
 mod teller;

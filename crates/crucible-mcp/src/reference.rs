@@ -21,26 +21,15 @@ pub(crate) struct Reading {
 
 /// Returns the ways to understand `written`, the most literal first; at most three.
 pub(crate) fn readings(written: &str) -> Vec<Reading> {
+    let written = written.trim();
+    let target = without_brackets(written);
     let literal = Reading {
-        name: written.trim().to_owned(),
+        name: written.to_owned(),
         ..Reading::default()
     };
     let mut readings = vec![literal];
-    let target = without_brackets(written.trim());
-    let (name, section) = match target.split_once('#') {
-        Some((name, section)) => (name.trim(), Some(section.trim())),
-        None => (target, None),
-    };
-    let plain = Reading {
-        name: name.to_owned(),
-        section: section.filter(|s| !s.is_empty()).map(str::to_owned),
-        line: None,
-    };
-    if !plain.name.is_empty() && plain.name != readings[0].name {
-        readings.push(plain);
-    } else if let Some((name, line)) = target.rsplit_once(':')
+    if let Some((name, line)) = target.rsplit_once(':')
         && let Ok(line) = line.parse()
-        && !name.is_empty()
     {
         readings.push(Reading {
             name: name.to_owned(),
@@ -48,6 +37,18 @@ pub(crate) fn readings(written: &str) -> Vec<Reading> {
             line: Some(line),
         });
     }
+    let (name, section) = target.split_once('#').unwrap_or((target, ""));
+    readings.push(Reading {
+        name: name.trim().to_owned(),
+        section: Some(section.trim().to_owned()).filter(|section| !section.is_empty()),
+        line: None,
+    });
+    let is_more = |reading: &Reading| !reading.name.is_empty() && reading.name != written;
+    let mut index = 0;
+    readings.retain(|reading| {
+        index += 1;
+        index == 1 || is_more(reading)
+    });
     readings
 }
 
@@ -107,6 +108,14 @@ mod tests {
         check(
             "a/b.md:12",
             &[("a/b.md:12", None, None), ("a/b.md", None, Some(12))],
+        );
+        check(
+            "C#/b.md:12",
+            &[
+                ("C#/b.md:12", None, None),
+                ("C#/b.md", None, Some(12)),
+                ("C", Some("/b.md:12"), None),
+            ],
         );
         check("C#", &[("C#", None, None), ("C", None, None)]);
         check(

@@ -19,6 +19,7 @@ use crate::config::McpConfig;
 use crate::fault::FaultKind;
 use crate::gateway::{CallError, Gateway};
 use crate::http::{HttpService, HttpShared};
+use crate::stdin::Stdin;
 use crate::stdio;
 use crate::teller::Caller;
 
@@ -64,15 +65,13 @@ impl McpService {
     /// cancelled.
     ///
     /// Nothing but protocol messages is written to standard output; the program must keep its
-    /// logs off it. When standard input is not a pipe (a terminal, a socket), a read that waits
-    /// for it cannot be taken back: after a cancellation the program should end with
-    /// `Runtime::shutdown_background` rather than by waiting for all threads.
+    /// logs off it.
     ///
     /// # Errors
     /// When the connection breaks otherwise than by the client's leaving.
     pub async fn serve_stdio(&self, token: CancellationToken) -> Result<(), stdio::Error> {
-        let (read, write) = rmcp::transport::stdio_pipes();
-        self.serve_pipes(read, write, token).await
+        let stdin = Stdin::open().map_err(|error| stdio::Error::Broken(error.to_string()))?;
+        self.serve_pipes(stdin, tokio::io::stdout(), token).await
     }
 
     /// Serves the client at the other ends of `read` and `write`, as

@@ -248,7 +248,8 @@ fn shown_in(link: Backlink) -> In {
 fn markdown(output: &Output, direction: Direction) -> String {
     let mut text = format!("{} — {}", output.path, output.title);
     if direction != Direction::In {
-        text.push_str(&format!("\n\nLinks to ({}):", output.outgoing_total));
+        let heading = heading("Links to", output.outgoing.len(), output.outgoing_total);
+        text.push_str(&heading);
         for link in &output.outgoing {
             let to = link.resolved.as_deref().unwrap_or("nothing has this name");
             let doubt = if link.ambiguous {
@@ -263,7 +264,12 @@ fn markdown(output: &Output, direction: Direction) -> String {
         }
     }
     if direction != Direction::Out {
-        text.push_str(&format!("\n\nLinked from ({}):", output.backlinks_total));
+        let heading = heading(
+            "Linked from",
+            output.backlinks.len(),
+            output.backlinks_total,
+        );
+        text.push_str(&heading);
         for link in &output.backlinks {
             text.push_str(&format!(
                 "\n- {}:{} — {}: {}",
@@ -277,4 +283,12 @@ fn markdown(output: &Output, direction: Direction) -> String {
         ));
     }
     text
+}
+
+fn heading(what: &str, shown: usize, total: usize) -> String {
+    if shown == total {
+        format!("\n\n{what} ({total}):")
+    } else {
+        format!("\n\n{what} ({shown} of {total} on this page):")
+    }
 }

@@ -118,7 +118,7 @@ async fn windows_line_ends_and_a_last_line_without_end_are_read() {
     client.send_line(&format!("{open}\r")).await;
     assert_eq!(client.receive().await["id"], 1);
     client
-        .send_raw(r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#)
+        .send_bytes(br#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#)
         .await;
     client.hang_up();
     assert_eq!(client.receive().await["id"], 2);
@@ -154,4 +154,51 @@ async fn too_many_calls_are_refused_until_some_have_ended() {
 async fn client_that_reads_no_answers_is_read_no_further_and_loses_none() {
     let (mut client, _vault) = Client::legacy().await;
     assert_eq!(client.flood("tools/list", 5000).await, 5000);
+}
+
+#[tokio::test]
+async fn broken_messages_of_all_sorts_are_survived() {
+    let (mut client, _vault) = Client::legacy().await;
+    let whole = json!({
+        "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {
+            "name": "search_notes",
+            "arguments": { "query": "tomato", "limit": 3, "tags": ["a"] },
+            "_meta": { "progressToken": 1 },
+        },
+    })
+    .to_string();
+    let mut random = Random(20_261_124);
+    for round in 0..2_000 {
+        let mut line = whole.clone().into_bytes();
+        for _ in 0..=random.below(3) {
+            if line.len() < 2 {
+                break;
+            }
+            let at = random.below(line.len());
+            match random.below(4) {
+                0 => line[at] = b" \"{}[]:,0-x\\\xff"[random.below(13)],
+                1 => drop(line.remove(at)),
+                2 => line.truncate(at.max(1)),
+                _ => line.insert(at, line[random.below(line.len())]),
+            }
+        }
+        line.retain(|byte| *byte != b'\n');
+        line.push(b'\n');
+        client.send_bytes(&line).await;
+        client
+            .send(&json!({ "jsonrpc": "2.0", "id": round.to_string(), "method": "ping" }))
+            .await;
+        let id = json!(round.to_string());
+        while client.receive().await["id"] != id {}
+    }
+}
+
+/// A fixed sequence of numbers (Numerical Recipes' generator).
+struct Random(u32);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) as usize % bound
+    }
 }

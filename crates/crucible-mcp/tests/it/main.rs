@@ -7,6 +7,7 @@ mod http;
 mod http_legacy;
 mod legacy;
 mod lifecycle;
+mod logs;
 mod modern;
 mod tools;
 mod vault;

@@ -92,10 +92,10 @@ impl Client {
         .await;
     }
 
-    /// Writes text without ending the line.
-    pub(crate) async fn send_raw(&mut self, text: &str) {
+    /// Writes bytes as they are.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         let to = self.to.as_mut().expect("the input is open");
-        soon(to.write_all(text.as_bytes())).await.unwrap();
+        soon(to.write_all(bytes)).await.unwrap();
     }
 
     pub(crate) async fn send(&mut self, message: &Value) {
