@@ -94,7 +94,7 @@ impl From<data_store::Error> for Fault {
                 ),
             ),
             Error::InvalidQuery { message } => {
-                Self::invalid(format!("{message}.").replace("..", "."))
+                Self::invalid(format!("{}.", message.trim_end_matches('.')))
             }
             Error::Unavailable { reason } => Self::new(
                 FaultKind::Unavailable,

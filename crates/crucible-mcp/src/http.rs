@@ -134,7 +134,8 @@ impl HttpService {
         let Ok(_permit) = self.shared.permits.try_acquire() else {
             return later("as many MCP requests as may be are being worked on; try again");
         };
-        let deadline = self.shared.gateway.config.call_deadline + ANSWER_SLACK;
+        let deadline = self.shared.gateway.config.call_deadline;
+        let deadline = deadline.saturating_add(ANSWER_SLACK);
         match tokio::time::timeout(deadline, self.exchange(&run, request)).await {
             Ok(response) => response,
             Err(_elapsed) => later("the request took too long"),

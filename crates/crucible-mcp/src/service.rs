@@ -92,7 +92,9 @@ impl McpService {
         stdio::serve(Arc::clone(&self.gateway), read, write, token).await
     }
 
-    /// Returns the gateway over streamable HTTP, to be mounted at a path such as `/mcp`.
+    /// Returns the gateway over streamable HTTP, to be mounted at a path such as `/mcp`: with
+    /// `Router::route_service("/mcp", ..)`, or with `Router::fallback_service(..)` in a router
+    /// that is itself nested at `/mcp`. It looks at no path.
     ///
     /// It takes requests that name the loopback interface as their host, and none that come from
     /// a page of another origin.

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn slips_and_usual_names_are_recognised() {
-        check("qurey", Some("query"));
+        check("folders", Some("folder"));
         check("Query", Some("query"));
         check("tag", Some("tags"));
         check("max_results", Some("limit"));

@@ -274,3 +274,30 @@ async fn wrong_media_types_have_their_status() {
         .await;
     assert_eq!(reply.status, 406, "{reply:?}");
 }
+
+#[tokio::test]
+async fn gateway_is_reached_through_the_routers_of_others() {
+    let service = HttpClient::new().0;
+    let routed = axum::Router::new().route_service("/mcp", service.clone());
+    let inner = axum::Router::new().fallback_service(service);
+    let nested = axum::Router::new().nest_service("/mcp", inner);
+    for router in [routed, nested] {
+        let message = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/list",
+            "params": modern_params(MODERN, json!({})),
+        });
+        let request = Request::post("/mcp")
+            .header("host", "localhost:8321")
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json")
+            .header("mcp-protocol-version", MODERN)
+            .header("mcp-method", "tools/list")
+            .body(Body::from(message.to_string()))
+            .unwrap();
+        let reply = Reply::read(soon(router.oneshot(request)).await.unwrap()).await;
+        assert_eq!(
+            reply.message()["result"]["tools"].as_array().unwrap().len(),
+            4
+        );
+    }
+}

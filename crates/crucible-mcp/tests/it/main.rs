@@ -9,6 +9,7 @@ mod legacy;
 mod lifecycle;
 mod logs;
 mod modern;
+mod reading;
 mod tools;
 mod vault;
 mod wire;
