@@ -59,7 +59,7 @@ pub(super) async fn stream(
         );
         return Err(ApiError::new(Code::Overloaded, message).hint("close one of them"));
     };
-    let feed = Feed::open(&state, &filter, last_seen, permit).named(named);
+    let feed = Feed::open(&state, filter, last_seen, permit).named(named);
     let keep_alive = KeepAlive::new().interval(state.config.keep_alive);
     Ok(Sse::new(feed.into_stream()).keep_alive(keep_alive))
 }

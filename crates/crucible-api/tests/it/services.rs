@@ -188,6 +188,8 @@ async fn what_the_api_needs_is_not_stopped_through_it() {
         let answer = rig.post(&format!("/api/v1/services/{target}")).await;
         assert_eq!(answer.fault(), (409, "refused".to_owned()), "{target}");
     }
+    let restarted = rig.post("/api/v1/services/datastore/restart").await;
+    assert_eq!(restarted.json()["state"], "running");
     for name in ["api", "datastore", "disk"] {
         let state = rig.get(&format!("/api/v1/services/{name}")).await.json();
         assert_eq!(state["state"], "running");

@@ -1,12 +1,12 @@
 //! One reader's view of the events: first what it missed while away, then what happens.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::Event;
-use crucible_core::{EventSubscription, Received};
+use crucible_core::{CrucibleCore, EventSubscription, Received};
 use crucible_services::events::{DaemonEvent, EventFilter};
 use crucible_services::ids::EventId;
 use futures_util::Stream;
@@ -24,16 +24,14 @@ enum Ready {
     Greeting,
     /// Some events before the next are forgotten, nobody knows how many.
     Forgotten,
-    /// An event that the reader missed.
-    Past(Arc<DaemonEvent>),
+    /// The oldest event that is remembered.
+    Oldest(Arc<DaemonEvent>),
 }
 
 /// What goes out on one stream, in order.
 pub(super) struct Feed {
-    /// At most what the core remembers, and two more.
+    /// At most one of each.
     ready: VecDeque<Ready>,
-    /// Events that went out from memory and will come through the subscription once more.
-    replayed: HashSet<EventId>,
     subscription: EventSubscription,
     closing: CancellationToken,
     /// Whether events carry their names.
@@ -43,32 +41,21 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Subscribes, then looks back: no event can fall between the two, and one that is in both is
-    /// told once.
+    /// Begins after `last_seen`, or with the oldest event that is remembered when that one is
+    /// forgotten, or with what happens from now on.
     pub(super) fn open(
         state: &ApiState,
-        filter: &EventFilter,
+        filter: EventFilter,
         last_seen: Option<EventId>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let core = &state.parts.core;
-        let subscription = core.subscribe_events(filter.clone());
         let mut ready = VecDeque::from([Ready::Greeting]);
-        let mut replayed = HashSet::new();
-        if let Some(last_seen) = last_seen {
-            let past = core.recent(&EventFilter::all(), usize::MAX);
-            let (forgotten, rest) = after(&past, last_seen);
-            if forgotten {
-                ready.push_back(Ready::Forgotten);
-            }
-            for event in rest.iter().filter(|event| filter.matches(event)) {
-                replayed.insert(event.id);
-                ready.push_back(Ready::Past(Arc::clone(event)));
-            }
-        }
+        let subscription = last_seen
+            .and_then(|id| resume(core, &filter, id, &mut ready))
+            .unwrap_or_else(|| core.subscribe_events(filter));
         Self {
             ready,
-            replayed,
             subscription,
             closing: state.closing.clone(),
             named: true,
@@ -96,30 +83,40 @@ impl Feed {
                 return Some(Event::default().comment("connected").retry(RETRY));
             }
             Some(Ready::Forgotten) => return Some(missed_event(None)),
-            Some(Ready::Past(event)) => return Some(event_line(&event, self.named)),
+            Some(Ready::Oldest(event)) => return Some(event_line(&event, self.named)),
             None => {}
         }
-        loop {
-            let received = tokio::select! {
-                biased;
-                () = self.closing.cancelled() => return None,
-                received = self.subscription.recv() => received?,
-            };
-            match received {
-                Received::Event(event) if self.replayed.remove(&event.id) => {}
-                Received::Event(event) => return Some(event_line(&event, self.named)),
-                Received::Missed(count) => return Some(missed_event(Some(count))),
-            }
-        }
+        let received = tokio::select! {
+            biased;
+            () = self.closing.cancelled() => return None,
+            received = self.subscription.recv() => received?,
+        };
+        Some(match received {
+            Received::Event(event) => event_line(&event, self.named),
+            Received::Missed(count) => missed_event(Some(count)),
+        })
     }
 }
 
-/// Returns the events after `last_seen`, and whether some before them are forgotten.
-fn after(past: &[Arc<DaemonEvent>], last_seen: EventId) -> (bool, &[Arc<DaemonEvent>]) {
-    match past.iter().position(|event| event.id == last_seen) {
-        Some(index) => (false, &past[index + 1..]),
-        None => (true, past),
+/// Subscribes after `last_seen`, or from the oldest event on when that one is forgotten; what must
+/// go out before is put into `ready`. `None` when there is no past at all.
+fn resume(
+    core: &CrucibleCore,
+    filter: &EventFilter,
+    last_seen: EventId,
+    ready: &mut VecDeque<Ready>,
+) -> Option<EventSubscription> {
+    if let Some(rest) = core.subscribe_events_after(filter.clone(), last_seen) {
+        return Some(rest);
     }
+    ready.push_back(Ready::Forgotten);
+    let past = core.recent(&EventFilter::all(), usize::MAX);
+    let oldest = past.into_iter().next()?;
+    let rest = core.subscribe_events_after(filter.clone(), oldest.id)?;
+    if filter.matches(&oldest) {
+        ready.push_back(Ready::Oldest(oldest));
+    }
+    Some(rest)
 }
 
 fn event_line(event: &DaemonEvent, named: bool) -> Event {
