@@ -142,14 +142,12 @@ impl Router {
         let waits = full.into_iter().map(|full| {
             let event = Arc::clone(&event);
             async move {
-                (
-                    full.index,
-                    full.slot.wait_for_room(event, full.deadline).await,
-                )
+                let push = full.slot.wait_for_room(event, full.deadline).await;
+                (full.index, Delivery::of(&full.slot, push))
             }
         });
-        for (index, push) in join_all(waits).await {
-            receipt.deliveries[index].settle(push);
+        for (index, delivery) in join_all(waits).await {
+            receipt.deliveries[index] = delivery;
         }
         Ok(receipt)
     }

@@ -56,7 +56,7 @@ async fn service_registration() -> Outcome {
     let services = core.list_services().await?;
     // --- sample ends
     assert_eq!(services.len(), 1);
-    assert_eq!(services[0].name, core.get_service("mine").await?.name());
+    assert_eq!(services[0].name, ServiceLifecycle::name(&MyService::new()));
     Ok(())
 }
 

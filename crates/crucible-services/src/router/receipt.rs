@@ -41,21 +41,16 @@ pub struct Delivery {
 
 impl Delivery {
     pub(super) fn of(slot: &Slot, push: Push) -> Self {
-        let mut delivery = Self {
-            service: slot.id().service.clone(),
-            outcome: Ok(slot.id().clone()),
+        let id = slot.id();
+        let outcome = match push {
+            Push::Accepted { .. } => Ok(id.clone()),
+            Push::Full => Err(Refusal::Full),
+            Push::Closed => Err(Refusal::NotRunning),
         };
-        delivery.settle(push);
-        delivery
-    }
-
-    pub(super) fn settle(&mut self, push: Push) {
-        let refusal = match push {
-            Push::Accepted { .. } => return,
-            Push::Full => Refusal::Full,
-            Push::Closed => Refusal::NotRunning,
-        };
-        self.outcome = Err(refusal);
+        Self {
+            service: id.service.clone(),
+            outcome,
+        }
     }
 }
 
