@@ -8,5 +8,6 @@ mod faults;
 mod health;
 mod lifecycle;
 mod registry;
+#[rustfmt::skip]
 mod seed_samples;
 mod simulation;

@@ -4,6 +4,11 @@
 //! it are only the placeholders that a sample leaves open. A sample that no longer compiles or
 //! holds means that the public contract was broken.
 
+#![expect(
+    clippy::str_to_string,
+    reason = "the samples stand as they were written"
+)]
+
 use std::error::Error;
 
 use crate::actor::{Actor, Log};
@@ -13,7 +18,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 #[tokio::test(start_paused = true)]
 async fn basic_setup() -> Outcome {
     // --- sample begins: Usage Examples / Basic Setup
-    use crucible_core::{CoreConfig, CrucibleCoreBuilder};
+    use crucible_core::{CrucibleCoreBuilder, CoreConfig};
 
     // Create core with custom configuration
     let core = CrucibleCoreBuilder::new()
@@ -34,6 +39,7 @@ async fn basic_setup() -> Outcome {
 struct MyService;
 
 impl MyService {
+    #[expect(clippy::new_ret_no_self, reason = "the sample leaves open what a service is made of")]
     fn new() -> Actor {
         std::sync::Arc::into_inner(Actor::new("mine", &[], &Log::default())).unwrap()
     }
@@ -73,9 +79,7 @@ async fn event_routing_from_the_usage_examples() -> Outcome {
     // --- sample begins: Usage Examples / Event Routing (rest)
     // Create a daemon event
     let event = DaemonEvent::new(
-        EventType::System(SystemEventType::DaemonStarted {
-            version: "1.0.0".to_string(),
-        }),
+        EventType::System(SystemEventType::DaemonStarted { version: "1.0.0".to_string() }),
         EventSource::system("core".to_string()),
         EventPayload::json(serde_json::json!({ "status": "running" })),
     );
@@ -110,8 +114,7 @@ async fn event_routing_to_a_target() -> Outcome {
         EventType::Filesystem(FilesystemEventType::FileCreated { path: String }),
         EventSource::filesystem("watcher".to_string()),
         EventPayload::text("File created".to_string()),
-    )
-    .with_target(ServiceTarget::new("mcp-gateway".to_string()));
+    ).with_target(ServiceTarget::new("mcp-gateway".to_string()));
 
     core.route_event(event).await?;
     // --- sample ends

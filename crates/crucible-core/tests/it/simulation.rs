@@ -191,6 +191,10 @@ impl World {
 
 /// Says which seed and what history a failure belongs to.
 impl Drop for World {
+    #[expect(
+        clippy::print_stderr,
+        reason = "whoever reads a failure needs the seed"
+    )]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!(
