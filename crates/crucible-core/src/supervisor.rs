@@ -120,6 +120,8 @@ pub(crate) struct Supervisor {
     stop_asked: Vec<StopReply>,
     remove_asked: Vec<StopReply>,
     has_started_before: bool,
+    /// Whether a call blocks its thread: another try would cost another thread.
+    is_blocked: bool,
     has_ended: bool,
 }
 
@@ -161,6 +163,7 @@ impl Supervisor {
             stop_asked: Vec::new(),
             remove_asked: Vec::new(),
             has_started_before: false,
+            is_blocked: false,
             has_ended: false,
         };
         while !this.has_ended {

@@ -175,7 +175,7 @@ impl Supervisor {
     pub(super) fn recover(&mut self) {
         let reason = self.shown.borrow().status.last_error.clone();
         let reason = reason.unwrap_or_else(|| "it broke down".to_owned());
-        if !self.auto_recovery() {
+        if std::mem::take(&mut self.is_blocked) || !self.auto_recovery() {
             self.phase = Phase::Idle;
             self.show(|shown| shown.is_recovering = false);
             self.enter(ServiceState::Failed);

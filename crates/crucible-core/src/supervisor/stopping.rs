@@ -120,6 +120,7 @@ impl Supervisor {
             Then::StartAgain => self.begin_start(),
             Then::Stopped => {
                 self.phase = Phase::Idle;
+                self.is_blocked = false;
                 self.recovery.reset();
                 self.enter(ServiceState::Stopped);
                 self.answer_stopped();
@@ -166,11 +167,13 @@ impl Supervisor {
             Phase::Running { .. } => self.on_stable(),
             Phase::Starting { .. } => {
                 let reason = "failed to start: it blocks its thread and cannot be interrupted";
+                self.is_blocked = true;
                 self.tell_failure(reason);
                 self.end_run(Then::Recover);
             }
             Phase::Ending { .. } => {
                 let fault = "failed to stop: it blocks its thread and cannot be interrupted";
+                self.is_blocked = true;
                 self.on_wound_down(Some(fault.to_owned()));
             }
             Phase::Idle | Phase::Waiting | Phase::Yielding => {}

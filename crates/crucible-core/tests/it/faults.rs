@@ -335,3 +335,26 @@ async fn handler_that_blocks_its_thread_does_not_stop_the_core() {
     blocker.release();
     core.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn start_that_blocks_its_thread_is_given_up_and_not_tried_again_by_itself() {
+    let blocker = Arc::new(crate::health::Blocker {
+        blocks_start: true,
+        ..Default::default()
+    });
+    let core = core().await;
+    let options = ServiceOptions {
+        start_deadline: Duration::from_millis(50),
+        stop_deadline: Duration::from_millis(500),
+        ..ServiceOptions::default()
+    };
+    core.register_service_with(Arc::clone(&blocker), options)
+        .await
+        .unwrap();
+    let failures = failures(core.start().await.unwrap_err());
+    assert!(failures[0].contains("blocks its thread"), "{failures:?}");
+    assert_eq!(status(&core, "blocker").await.state, ServiceState::Failed);
+    blocker.release();
+    core.start_service("blocker").await.unwrap();
+    core.stop().await.unwrap();
+}

@@ -14,15 +14,22 @@ use crucible_services::service_traits::{
 
 use crate::actor::{Actor, Log, Mood, core, core_with, reaches, status, until};
 
-/// A service whose handler blocks its thread until it is released.
+/// A service that blocks its thread in its handler, or in `start`, until it is released.
 #[derive(Default)]
 pub(crate) struct Blocker {
-    released: AtomicBool,
+    pub(crate) released: AtomicBool,
+    pub(crate) blocks_start: bool,
 }
 
 impl Blocker {
     pub(crate) fn release(&self) {
         self.released.store(true, Ordering::SeqCst);
+    }
+
+    fn block(&self) {
+        while !self.released.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -37,6 +44,9 @@ impl ServiceLifecycle for Blocker {
     }
 
     async fn start(&self, _context: ServiceContext) -> Result<(), ServiceError> {
+        if self.blocks_start {
+            self.block();
+        }
         Ok(())
     }
 
@@ -49,9 +59,7 @@ impl ServiceLifecycle for Blocker {
     }
 
     async fn handle_event(&self, _event: &DaemonEvent) -> Result<(), ServiceError> {
-        while !self.released.load(Ordering::SeqCst) {
-            std::thread::yield_now();
-        }
+        self.block();
         Ok(())
     }
 }

@@ -145,6 +145,12 @@ impl World {
             );
             assert!(queued <= 8 * 4, "{name} holds too much: {one:?}");
         }
+        for status in self.core.list_services().await.unwrap() {
+            let runs = status.state == ServiceState::Running;
+            assert!(!status.ready || runs, "{status:?}");
+            let starts = status.state == ServiceState::Starting;
+            assert!(status.waiting_for.is_empty() || starts, "{status:?}");
+        }
         if self.core.get_state().await == CoreState::Stopped {
             self.check_stopped().await;
         }
