@@ -182,11 +182,10 @@ impl ServiceLifecycle for Actor {
     }
 
     async fn handle_event(&self, event: &DaemonEvent) -> Result<(), ServiceError> {
-        let EventPayload::Text(text) = &event.payload else {
-            return Ok(());
-        };
         self.moods().handle.act("handle").await?;
-        self.handled.lock().unwrap().push(text.clone());
+        if let EventPayload::Text(text) = &event.payload {
+            self.handled.lock().unwrap().push(text.clone());
+        }
         Ok(())
     }
 

@@ -124,7 +124,7 @@ async fn full_mailbox_that_waits_refuses_after_its_deadline() {
     assert_eq!(receipt.deliveries[0].outcome, Err(Refusal::Full));
     let urgent = event("urgent").with_priority(EventPriority::Critical);
     assert_eq!(core.route_event(urgent).await.unwrap().accepted(), 1);
-    core.stop().await.unwrap_or_default();
+    core.stop().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
