@@ -199,6 +199,13 @@ mod tests {
     }
 
     #[test]
+    fn links_of_the_frontmatter_know_their_line() {
+        let note = note(b"---\ntitle: x\nup: \"[[b]]\"\n---\n");
+        assert_eq!(note.facts.links[0].line, 3);
+        assert_eq!(note.contexts, ["up: \"[[b]]\""]);
+    }
+
+    #[test]
     fn known_content_is_not_parsed() {
         let upsert = |text: &'static str| FileChange::Upsert {
             path: text.to_owned(),

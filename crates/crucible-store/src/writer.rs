@@ -82,6 +82,11 @@ impl Writer {
         // Commands that came after the last one are answered by their dropped reply.
         self.commands.close();
         let _closed = self.feed.send(FeedCommand::Close);
+        // Readers may still have the file open; then closing alone would leave the log behind.
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        if let Err(error) = self.connection.query_row(checkpoint, [], |_| Ok(())) {
+            tracing::warn!(%error, "the log of changes stays beside the facts file");
+        }
         if let Err((_connection, error)) = self.connection.close() {
             tracing::warn!(%error, "the facts file was not closed cleanly");
         }

@@ -6,22 +6,10 @@ const CONTEXT_CHARS_MAX: usize = 200;
 const CHARS_BEFORE: usize = 80;
 
 /// Returns the line on which `at` stands, shortened around it if it is long.
-///
-/// `line` is that line's number, from 1. A link of the frontmatter says only its line: then `at`
-/// is where the frontmatter begins, and the line is looked for from there.
-pub(super) fn context(text: &str, at: usize, line: u64) -> String {
+pub(super) fn context(text: &str, at: usize) -> String {
     let at = floor_char_boundary(text, at);
-    let (start, line_text) = line_around(text, at);
-    let fence = line_text.trim_end();
-    if line > 1 && start == 0 && is_fence(fence) {
-        let skip = usize::try_from(line - 1).unwrap_or(usize::MAX);
-        return shorten(text.lines().nth(skip).unwrap_or_default(), 0);
-    }
-    shorten(line_text, at - start)
-}
-
-fn is_fence(line: &str) -> bool {
-    matches!(line.trim_start_matches('\u{feff}'), "---" | "+++" | "{")
+    let (start, line) = line_around(text, at);
+    shorten(line, at - start)
 }
 
 fn line_around(text: &str, at: usize) -> (usize, &str) {
@@ -67,29 +55,20 @@ mod tests {
     #[test]
     fn short_lines_are_whole() {
         let text = "first\n  see [[b]] there  \nlast";
-        assert_eq!(
-            context(text, text.find("[[").unwrap(), 2),
-            "see [[b]] there"
-        );
+        assert_eq!(context(text, text.find("[[").unwrap()), "see [[b]] there");
     }
 
     #[test]
     fn long_lines_are_cut_around_the_link() {
         let text = format!("{} [[b]] {}", "ä ".repeat(300), "ö ".repeat(300));
-        let cut = context(&text, text.find("[[").unwrap(), 1);
+        let cut = context(&text, text.find("[[").unwrap());
         assert!(cut.starts_with('…') && cut.ends_with('…') && cut.contains("[[b]]"));
         assert!(cut.chars().count() <= CONTEXT_CHARS_MAX + 2);
     }
 
     #[test]
-    fn property_links_show_their_line() {
-        let text = "---\ntitle: x\nup: \"[[b]]\"\n---\n";
-        assert_eq!(context(text, 0, 3), "up: \"[[b]]\"");
-    }
-
-    #[test]
     fn no_position_is_out_of_reach() {
-        assert_eq!(context("", 7, 9), "");
-        assert_eq!(context("é", 1, 1), "é");
+        assert_eq!(context("", 7), "");
+        assert_eq!(context("é", 1), "é");
     }
 }

@@ -1,6 +1,6 @@
 //! A parsed note with what the store adds to it: title, tags in order, contexts of links.
 
-use crucible_notes::{NoteFacts, names};
+use crucible_notes::{Link, LinkKind, NoteFacts, names};
 use crucible_services::data_store::{Problem, ProblemKind};
 
 use super::context::context;
@@ -22,12 +22,15 @@ pub(crate) struct ParsedNote {
 
 impl ParsedNote {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        let facts = crucible_notes::parse(text);
-        let contexts = facts
-            .links
-            .iter()
-            .map(|link| context(text, link.span.start, link.line))
-            .collect();
+        let mut facts = crucible_notes::parse(text);
+        let mut contexts = Vec::with_capacity(facts.links.len());
+        for link in &mut facts.links {
+            let at = match link.kind {
+                LinkKind::Property => at_property(text, link),
+                _ => link.span.start,
+            };
+            contexts.push(context(text, at));
+        }
         let problems = facts
             .frontmatter_fault
             .iter()
@@ -54,6 +57,19 @@ impl ParsedNote {
 /// Returns the title of a note that does not name itself.
 pub(crate) fn title_from_path(path: &str) -> &str {
     names::strip_md(names::base_name(path))
+}
+
+/// Finds where in the frontmatter a link is written, and corrects its line; the parser knows only
+/// the frontmatter as a whole.
+fn at_property(text: &str, link: &mut Link) -> usize {
+    let start = link.span.start;
+    let frontmatter = text.get(link.span.clone()).unwrap_or_default();
+    let within = frontmatter
+        .find(&format!("[[{}", link.target))
+        .or_else(|| frontmatter.find(&link.target))
+        .unwrap_or_default();
+    link.line += frontmatter[..within].matches('\n').count() as u64;
+    start + within
 }
 
 fn title_of(path: &str, facts: &NoteFacts) -> String {
