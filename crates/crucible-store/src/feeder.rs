@@ -132,7 +132,7 @@ impl Feeder {
 
     fn work(&mut self) {
         if let Err(error) = self.catch_up() {
-            self.fail(error);
+            self.fail(&error);
         }
         loop {
             let wait = self.next_wake().saturating_duration_since(Instant::now());
@@ -159,7 +159,7 @@ impl Feeder {
                 if let State::Feeding(feed) = &mut self.state
                     && let Err(error) = feed.take(changes, seq, is_bulk)
                 {
-                    self.fail(Failure::Text(error));
+                    self.fail(&Failure::Text(error));
                 }
             }
             FeedCommand::Settle { reply } => self.waiters.push(reply),
@@ -170,7 +170,7 @@ impl Feeder {
     /// Does what is due.
     fn tick(&mut self) {
         if let Err(failure) = self.try_tick() {
-            self.fail(failure);
+            self.fail(&failure);
         }
         if let State::Failed { message, .. } = &self.state {
             let error = Error::Internal {
@@ -287,7 +287,7 @@ impl Feeder {
         writer.is_some_and(|writer| writer.try_send(command).is_ok())
     }
 
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, failure: &Failure) {
         let message = failure.message();
         let (index, wait) = match &self.state {
             State::Feeding(feed) => (feed.index(), RETRY_FIRST),

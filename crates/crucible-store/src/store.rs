@@ -251,3 +251,6 @@ async fn blocking<T: Send + 'static>(
         .await
         .map_err(|error| OpenError::Failed(format!("opening broke off ({error})")))
 }
+
+#[cfg(test)]
+mod tests;

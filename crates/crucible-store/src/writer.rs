@@ -54,7 +54,7 @@ pub(crate) enum Command {
     #[cfg(test)]
     LimitPages {
         pages: u32,
-        reply: oneshot::Sender<()>,
+        reply: oneshot::Sender<Result<(), Error>>,
     },
     /// End.
     Close,
@@ -118,10 +118,11 @@ impl Writer {
             Command::FirstIndexEnded => self.end_first_index(),
             #[cfg(test)]
             Command::LimitPages { pages, reply } => {
-                let query = format!("PRAGMA max_page_count = {pages}");
-                let _pages: Result<i64, _> =
-                    self.connection.query_row(&query, [], |row| row.get(0));
-                let _gone = reply.send(());
+                let limited = self
+                    .connection
+                    .pragma_update(None, "max_page_count", pages)
+                    .map_err(|error| self.shared.sqlite_error(&error));
+                let _gone = reply.send(limited);
             }
             Command::Close => {}
         }

@@ -151,13 +151,13 @@ impl<'c> Batch<'c> {
         let hash = prepared.hash;
         match prepared.into_parsed(&path) {
             Parsed::Skipped(problem) => self.skip(&problem, stamp),
-            Parsed::Note(note) => self.write_note(old, path, stamp, hash, note),
+            Parsed::Note(note) => self.write_note(old.as_ref(), path, stamp, hash, note),
         }
     }
 
     fn write_note(
         &mut self,
-        old: Option<FileRow>,
+        old: Option<&FileRow>,
         path: String,
         stamp: FileStamp,
         hash: [u8; 32],
@@ -176,7 +176,7 @@ impl<'c> Batch<'c> {
         let properties = (!note.facts.properties.is_empty())
             .then(|| serde_json::to_string(&note.facts.properties).ok())
             .flatten();
-        let record = match &old {
+        let record = match old {
             Some(old) if old.is_note() => RecordChange::Updated,
             _ => RecordChange::Created,
         };
@@ -202,7 +202,7 @@ impl<'c> Batch<'c> {
         }
         let record = record_of_lost_note(old.as_ref());
         let file = bare_file(path, FileKind::Attachment, stamp);
-        self.put_file(old, file, None, record, None)?;
+        self.put_file(old.as_ref(), file, None, record, None)?;
         Ok(())
     }
 
@@ -218,7 +218,7 @@ impl<'c> Batch<'c> {
         }
         let record = record_of_lost_note(old.as_ref());
         let file = bare_file(problem.path.clone(), FileKind::Skipped, stamp);
-        let file = self.put_file(old, file, None, record, Some(problem))?;
+        let file = self.put_file(old.as_ref(), file, None, record, Some(problem))?;
         note::insert_problem(self.connection, file.id, problem)
     }
 
@@ -236,7 +236,7 @@ impl<'c> Batch<'c> {
     /// Puts `file` in the place of `old`, and tells so. What the old one said is cleared.
     fn put_file(
         &mut self,
-        old: Option<FileRow>,
+        old: Option<&FileRow>,
         mut file: FileRow,
         properties: Option<String>,
         record: RecordChange,
@@ -244,7 +244,7 @@ impl<'c> Batch<'c> {
     ) -> rusqlite::Result<FileRow> {
         self.seq += 1;
         let mut drop_text = None;
-        if let Some(old) = &old {
+        if let Some(old) = old {
             note::clear(self.connection, old)?;
             file::delete_names(self.connection, old)?;
             file.id = old.id;
@@ -369,7 +369,7 @@ impl<'c> Batch<'c> {
             path: to,
             stamp,
             title,
-            ..old.clone()
+            ..old
         };
         self.connection
             .prepare_cached(

@@ -126,18 +126,16 @@ pub(crate) fn choose(target: &Target<'_>, files: &[Named]) -> Option<Resolved> {
             .tier(named)
             .map(|(tier, spelled)| (tier, spelled, named))
     });
-    best(target, tiers.collect())
+    best(target, &tiers.collect::<Vec<_>>())
 }
 
 /// Returns the note that is meant by an alias; all of `aliases` have the target as an alias.
 pub(crate) fn choose_alias(target: &Target<'_>, aliases: &[Named]) -> Option<Resolved> {
-    best(
-        target,
-        aliases.iter().map(|named| (3, false, named)).collect(),
-    )
+    let meant: Vec<_> = aliases.iter().map(|named| (3, false, named)).collect();
+    best(target, &meant)
 }
 
-fn best(target: &Target<'_>, meant: Vec<(u8, bool, &Named)>) -> Option<Resolved> {
+fn best(target: &Target<'_>, meant: &[(u8, bool, &Named)]) -> Option<Resolved> {
     let tier = meant.iter().map(|(tier, _, _)| *tier).min()?;
     let in_tier = || meant.iter().filter(|(other, _, _)| *other == tier);
     // "image.png" is a file before it is the note "image.png.md"; "Note" is a note before it is a

@@ -3,6 +3,7 @@
 //!
 //! The process that is killed is this test program, started again with a folder to work in.
 
+use std::collections::HashMap;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +71,8 @@ async fn an_index_that_was_killed_equals_a_fresh_one() {
     let bench = Bench::new().await;
     bench.close().await;
     let index_dir = bench.place.path().join("killed");
+    let mut caught = 0;
+    let mut last_known = HashMap::new();
     for kill in 0..KILLS {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crashing::the_process_that_is_killed"])
@@ -95,7 +98,10 @@ async fn an_index_that_was_killed_equals_a_fresh_one() {
             vault,
             store,
         };
+        let known = bench.store.known_files().await.unwrap();
+        caught += usize::from(known != last_known);
         bench.reconcile().await;
+        last_known = bench.store.known_files().await.unwrap();
         assert_eq!(
             bench.content(WORDS).await,
             bench.fresh_content(WORDS).await,
@@ -107,4 +113,5 @@ async fn an_index_that_was_killed_equals_a_fresh_one() {
         assert_eq!(bench.reconcile().await.parsed, 0, "kill {kill}");
         bench.close().await;
     }
+    assert!(caught > 3, "only {caught} processes had written anything");
 }
