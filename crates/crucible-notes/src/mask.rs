@@ -58,19 +58,14 @@ fn blank(bytes: &mut [u8], comment: &Range<usize>) {
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(comment.start, |feed| comment.start + feed + 1);
-    let line_rest = &bytes[comment.end..];
-    let line_rest = &line_rest[..memchr(b'\n', line_rest).unwrap_or(line_rest.len())];
-    let filler = if line_rest.trim_ascii().is_empty() {
-        b' '
-    } else {
-        FILLER
+    let after = bytes[comment.end..]
+        .iter()
+        .find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+    let filler = match after {
+        None | Some(b'\n') => b' ',
+        Some(_) => FILLER,
     };
-    for (at, byte) in bytes
-        .iter_mut()
-        .enumerate()
-        .take(comment.end)
-        .skip(comment.start)
-    {
+    for (at, byte) in (comment.start..).zip(&mut bytes[comment.clone()]) {
         if !matches!(*byte, b'\n' | b'\r') {
             *byte = if at < last_line { b' ' } else { filler };
         }
@@ -142,7 +137,12 @@ impl Finder<'_> {
             };
             let mark_at = at + mark;
             let escaped = mark_at > 0 && self.bytes[mark_at - 1] == b'\\';
-            let run = run_length(&self.bytes[mark_at..end]);
+            // Only backticks come in runs whose length matters.
+            let limit = match self.bytes[mark_at] {
+                b'`' => end,
+                _ => end.min(mark_at + 2),
+            };
+            let run = run_length(&self.bytes[mark_at..limit]);
             at = match (self.bytes[mark_at], run) {
                 (b'`', _) if !escaped => self.code_end(mark_at, run),
                 (b'$', 2..) if !escaped => self.paired(mark_at, b"$$").unwrap_or(mark_at + run),

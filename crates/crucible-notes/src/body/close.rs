@@ -16,6 +16,7 @@ impl Walk<'_> {
             return;
         };
         leaf.span = trim_end(self.text, leaf.span);
+        leaf.content = leaf.content.min(leaf.span.end);
         let mark = ids::at_end(self.text, &leaf);
         let opens_item = leaf.first && self.containers.item().is_some();
         let alone = leaf.kind == Kind::Paragraph

@@ -85,10 +85,23 @@ fn yaml_fault(error: &serde_saphyr::Error) -> FrontmatterFault {
     let line = error.location().map(|place| place.line() + 1);
     let options = serde_saphyr::render_options! {
         snippets: serde_saphyr::SnippetMode::Off,
-        line_offset: 1,
+    };
+    let message = first_line(&error.render_with_options(options));
+    // The place is told apart from the message, as a line of the file.
+    let cause = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(cause, _)| cause);
+    // The parser speaks of types that the writer of a note does not know.
+    let cause = match cause.contains("deserialize null into string") {
+        true => "a key is empty",
+        false => cause,
+    };
+    let cure = match is_duplicate(error) {
+        true => "the last value counts",
+        false => "put quotes around text that holds marks such as `: # @ % ? * & [ {`",
     };
     FrontmatterFault {
-        message: first_line(&error.render_with_options(options)),
+        message: format!("{cause}; {cure}"),
         line,
     }
 }

@@ -49,7 +49,7 @@ fn a_heading_begins_a_block() {
 
 #[test]
 fn code_and_tables_below_two_kilobytes_stay_whole() {
-    let lines = paragraph("code", 60).repeat(1) + "\n";
+    let lines = paragraph("code", 60) + "\n";
     let code = format!("```\n{}```", lines.repeat(30));
     let table = format!(
         "| a | b |\n| - | - |\n{}",

@@ -16,12 +16,12 @@ pub(crate) fn notes() -> Vec<String> {
     let mut folders = vec![root()];
     let mut notes = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(folder).expect("the example vault is there") {
+            let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "md") {
-                notes.push(fs::read_to_string(path).unwrap());
+                notes.push(fs::read_to_string(path).expect("a note"));
             }
         }
     }
@@ -30,7 +30,7 @@ pub(crate) fn notes() -> Vec<String> {
 }
 
 fn note(path: &str) -> (String, NoteFacts) {
-    let text = fs::read_to_string(root().join(path)).unwrap();
+    let text = fs::read_to_string(root().join(path)).expect("a note");
     let facts = facts_of(&text);
     (text, facts)
 }

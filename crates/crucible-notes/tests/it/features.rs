@@ -180,6 +180,7 @@ fn tasks_have_any_status_and_their_own_text() {
         "- [ ] a\n  b\n\n  c\n- [x]\n- [ ] ^id\n",
         &["1: [ ] a b", "5: [x] ", "6: [ ] "],
     );
+    check(tasks, "- [ ]   \n\n  ::", &["1: [ ] "]);
     check(tasks, "> - [é] a ^id\n", &["1: [é] a"]);
     check(
         tasks,

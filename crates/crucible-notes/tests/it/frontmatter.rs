@@ -6,47 +6,47 @@ use crate::outline::{blocks, check, fault, links, tags};
 use crate::sound::facts_of;
 
 #[track_caller]
-fn properties(text: &str, expected: Value) {
+fn properties(text: &str, expected: &Value) {
     let facts = facts_of(text);
     assert_eq!(facts.frontmatter_fault, None, "{text:?}");
-    assert_eq!(Value::Object(facts.properties), expected, "{text:?}");
+    assert_eq!(&Value::Object(facts.properties), expected, "{text:?}");
 }
 
 #[test]
 fn three_notations_give_the_same_kind_of_properties() {
     properties(
         "---\na: 1\nb: [x, 2.5, true, null]\nc:\n  d: e\n---\nf",
-        json!({"a": 1, "b": ["x", 2.5, true, null], "c": {"d": "e"}}),
+        &json!({"a": 1, "b": ["x", 2.5, true, null], "c": {"d": "e"}}),
     );
     properties(
         "+++\na = 1\nb = 2024-01-02\n[c]\nd = 'e'\n+++\nf",
-        json!({"a": 1, "b": "2024-01-02", "c": {"d": "e"}}),
+        &json!({"a": 1, "b": "2024-01-02", "c": {"d": "e"}}),
     );
-    properties("{\"a\": 1,\n \"b\": []}\n\nf", json!({"a": 1, "b": []}));
+    properties("{\"a\": 1,\n \"b\": []}\n\nf", &json!({"a": 1, "b": []}));
 }
 
 #[test]
 fn values_stay_what_the_writer_meant() {
     properties(
         "---\na: 2024-01-02\nb: yes\nc: no\nd: 007\ne: 1_000\nf: \"1\"\ng: 12:30\nh: .nan\n---\n",
-        json!({"a": "2024-01-02", "b": "yes", "c": "no", "d": "007", "e": "1_000", "f": "1", "g": "12:30", "h": ".nan"}),
+        &json!({"a": "2024-01-02", "b": "yes", "c": "no", "d": "007", "e": "1_000", "f": "1", "g": "12:30", "h": ".nan"}),
     );
     properties(
         "---\na: |\n  x\n  y\nb: 'it''s'\nc: >-\n  p\n  q\n---\n",
-        json!({"a": "x\ny\n", "b": "it's", "c": "p q"}),
+        &json!({"a": "x\ny\n", "b": "it's", "c": "p q"}),
     );
-    properties("---\na: &x [1]\nb: *x\n---\n", json!({"a": [1], "b": [1]}));
+    properties("---\na: &x [1]\nb: *x\n---\n", &json!({"a": [1], "b": [1]}));
     properties(
         "---\r\na: b\r\nc: d\r\n---\r\ne",
-        json!({"a": "b", "c": "d"}),
+        &json!({"a": "b", "c": "d"}),
     );
-    properties("\u{feff}---\na: b\n---\n", json!({"a": "b"}));
-    properties("---\n---\na", json!({}));
-    properties("---\n# only a comment\n---\na", json!({}));
-    properties("--- \na: b\n---  \nc", json!({"a": "b"}));
-    properties("---\na: b\n---", json!({"a": "b"}));
-    properties("---\n1: b\ntrue: c\n---\n", json!({"1": "b", "true": "c"}));
-    properties("---\nempty:\n---\n", json!({"empty": null}));
+    properties("\u{feff}---\na: b\n---\n", &json!({"a": "b"}));
+    properties("---\n---\na", &json!({}));
+    properties("---\n# only a comment\n---\na", &json!({}));
+    properties("--- \na: b\n---  \nc", &json!({"a": "b"}));
+    properties("---\na: b\n---", &json!({"a": "b"}));
+    properties("---\n1: b\ntrue: c\n---\n", &json!({"1": "b", "true": "c"}));
+    properties("---\nempty:\n---\n", &json!({"empty": null}));
 }
 
 #[test]
@@ -137,6 +137,19 @@ fn a_key_written_twice_is_told_and_the_last_counts() {
     assert_eq!(
         facts.frontmatter_fault.and_then(|fault| fault.line),
         Some(3)
+    );
+}
+
+#[test]
+fn faults_are_told_in_the_words_of_a_writer() {
+    let cure = "put quotes around text that holds marks such as `: # @ % ? * & [ {`";
+    let expected = format!("3: unexpected character: `@'; {cure}");
+    check(fault, "---\naliases:\n- @me\n---\n", &[expected.as_str()]);
+    let expected = format!("4: a key is empty; {cure}");
+    check(
+        fault,
+        "---\naliases:\n  - ?\n  - x\n---\n",
+        &[expected.as_str()],
     );
 }
 
