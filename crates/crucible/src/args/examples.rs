@@ -1,0 +1,57 @@
+//! What `--help` shows after the arguments: each command as it is typed.
+
+pub(super) const SERVE: &str = "\
+Examples:
+  crucible serve ~/notes
+      keeps the notes indexed until Ctrl-C; a second Ctrl-C leaves at once
+  crucible serve ~/notes --listen 127.0.0.1:9000
+      has the API and the dashboard at a port of your choice
+  crucible serve ~/notes --index-in-vault
+      keeps the index beside the notes, in ~/notes/.crucible";
+
+pub(super) const SEARCH: &str = "\
+Examples:
+  crucible search sourdough starter
+      finds the notes that match best, whichever of the words they hold
+  crucible search '\"bulk fermentation\" -rye'
+      finds the phrase, and leaves out notes with `rye`
+  crucible search dough --folder Recipes --tag bread --json
+      searches one folder for notes with #bread or a child of it";
+
+pub(super) const NOTE: &str = "\
+Examples:
+  crucible note 'Poke Test'
+      prints the note of that title, file name or alias
+  crucible note Recipes/Bagels.md --json
+      prints its text, properties, headings and tags for a program";
+
+pub(super) const LINKS: &str = "\
+Examples:
+  crucible links 'Poke Test'
+      shows what the note links to, with line numbers, and what links to it
+  crucible links Recipes/Bagels.md --json | jq '.backlinks[].path'";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  crucible status
+      shows the vault around the current folder; nothing is brought up to date
+  crucible status --vault ~/notes --json";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  crucible doctor
+      ends with code 5 when a file was skipped or is faulty, else with 0
+  crucible doctor --vault ~/notes --json | jq '.problems[].path'";
+
+pub(super) const MCP: &str = "\
+Examples:
+  crucible mcp ~/notes
+      is what an agent's host runs; it speaks both eras of the protocol
+  claude mcp add notes -- crucible mcp ~/notes
+      introduces the vault to one such host";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  crucible completions bash > ~/.local/share/bash-completion/completions/crucible
+  crucible completions zsh > \"${fpath[1]}/_crucible\"
+  crucible completions fish > ~/.config/fish/completions/crucible.fish";
