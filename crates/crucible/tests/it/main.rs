@@ -1,0 +1,14 @@
+//! The whole program, from outside: the real binary, real folders, real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod answers;
+mod bad_input;
+mod bursts;
+mod damage;
+mod events;
+mod full_disk;
+mod harness;
+mod kills;
+mod lifecycle;
+mod saving;
+mod usage;
