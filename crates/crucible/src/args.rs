@@ -27,13 +27,16 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The heading above the options of every command.
+const GENERAL: &str = "General options";
+
 /// Options of every command.
 #[derive(Args, Debug)]
 pub(crate) struct Global {
     /// Folder for indexes [default: the user's data folder, such as ~/.local/share/crucible]
     #[arg(
         long,
-        global = true,
+        global = true, help_heading = GENERAL,
         value_name = "DIR",
         env = "CRUCIBLE_DATA_DIR",
         hide_env_values = true
@@ -43,14 +46,14 @@ pub(crate) struct Global {
     /// [default: warn; info for `serve` and `mcp` when standard error is not a terminal]
     #[arg(
         long,
-        global = true,
+        global = true, help_heading = GENERAL,
         value_name = "LEVEL",
         env = "CRUCIBLE_LOG",
         hide_env_values = true
     )]
     pub(crate) log: Option<String>,
     /// How to write logs; they go to standard error
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 }
 

@@ -40,8 +40,14 @@ pub(crate) fn start(options: &Global, stays: bool) -> Result<(), Failure> {
 /// Adds to a filter that the protocol's messages, which hold what people ask of their notes, are
 /// not logged; unless the filter speaks of them itself.
 fn without_messages(filter: &str) -> String {
-    let (sdk, _) = MCP_LOG_FILTER.split_once('=').unwrap_or((MCP_LOG_FILTER, ""));
-    if filter.contains(sdk) { filter.to_owned() } else { format!("{filter},{MCP_LOG_FILTER}") }
+    let (sdk, _) = MCP_LOG_FILTER
+        .split_once('=')
+        .unwrap_or((MCP_LOG_FILTER, ""));
+    if filter.contains(sdk) {
+        filter.to_owned()
+    } else {
+        format!("{filter},{MCP_LOG_FILTER}")
+    }
 }
 
 #[cfg(test)]
