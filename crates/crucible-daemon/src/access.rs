@@ -75,14 +75,12 @@ impl Access {
     /// # Errors
     /// When there is one and its index cannot be read.
     pub async fn running(location: &Location) -> Result<Option<Self>, StartError> {
-        let Some(holder) = instance::running(location) else {
-            return Ok(None);
-        };
-        if let Some(api) = holder.api {
-            let client = Client::new(api);
-            // An address that was left behind may be another daemon's by now.
-            let is_ours = |vault: VaultInfo| vault.path == location.vault();
-            if client.vault().await.is_ok_and(is_ours) {
+        let mut tries = 1;
+        loop {
+            let Some(holder) = instance::running(location) else {
+                return Ok(None);
+            };
+            if let Some(client) = answering(location, &holder).await {
                 let (store, via) = (Arc::new(client), Via::Daemon(holder));
                 return Ok(Some(Self {
                     store,
@@ -90,18 +88,21 @@ impl Access {
                     local: None,
                 }));
             }
+            // The writer may be creating its index, or its API, at this very moment.
+            match read_along(location).await {
+                Ok(store) => {
+                    let (store, via) = (Arc::new(store), Via::Reader(holder));
+                    return Ok(Some(Self {
+                        store,
+                        via,
+                        local: None,
+                    }));
+                }
+                Err(_) if tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
         }
-        if !location.index_dir().is_dir() {
-            return Ok(None);
-        }
-        let folder = VaultFolder::open(&VaultConfig::new(location.vault()))?;
-        let config = StoreConfig::new(location.index_dir());
-        let store = Store::open_read_only(config, Arc::new(folder)).await?;
-        Ok(Some(Self {
-            store: Arc::new(store),
-            via: Via::Reader(holder),
-            local: None,
-        }))
     }
 
     async fn own(location: &Location, role: Role) -> Result<Self, StartError> {
@@ -137,4 +138,18 @@ impl Access {
             daemon.stop("the command is done").await;
         }
     }
+}
+
+/// Returns a client of the writer's API, when that answers and is about this vault.
+async fn answering(location: &Location, holder: &Instance) -> Option<Client> {
+    let client = Client::new(holder.api?);
+    // An address that was left behind may be another daemon's by now.
+    let is_ours = |vault: VaultInfo| vault.path == location.vault();
+    client.vault().await.is_ok_and(is_ours).then_some(client)
+}
+
+async fn read_along(location: &Location) -> Result<Store, StartError> {
+    let folder = VaultFolder::open(&VaultConfig::new(location.vault()))?;
+    let config = StoreConfig::new(location.index_dir());
+    Ok(Store::open_read_only(config, Arc::new(folder)).await?)
 }

@@ -237,7 +237,7 @@ fn api_service(
             path: location.vault().to_owned(),
             index_dir: location.index_dir(),
         },
-        mcp: mcp.map(|mcp| Router::new().route_service("/mcp", mcp.http_service())),
+        mcp: mcp.map(|mcp| Router::new().fallback_service(mcp.http_service())),
     };
     ApiService::new(ApiConfig::default(), parts, listener)
 }

@@ -1,5 +1,13 @@
 //! The signals that ask the process to end.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A wrapper such as `timeout` or a package runner passes on a signal that the terminal has sent
+/// to the whole group already: what comes this soon is the same wish once more.
+const ECHO: Duration = Duration::from_millis(500);
+
 /// Listens for Ctrl-C (SIGINT) and SIGTERM; from then on they end nothing by themselves.
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -24,6 +32,17 @@ impl Signals {
         }
         #[cfg(not(unix))]
         Ok(Self {})
+    }
+
+    /// Returns once the process is asked again, after a first signal. Cancel safe.
+    pub(crate) async fn again(&mut self) -> &'static str {
+        let first = Instant::now();
+        loop {
+            let signal = self.next().await;
+            if first.elapsed() > ECHO {
+                return signal;
+            }
+        }
     }
 
     /// Returns once the process is asked to end, and names the signal. Cancel safe.

@@ -10,7 +10,10 @@ async fn every_role_indexes_the_vault_and_stops_cleanly() {
     for role in [Role::Serve, Role::Mcp, Role::Command("search")] {
         let place = Place::with(&[("a.md", "needle [[b]]"), ("b.md", "hay")]);
         let (daemon, indexed) = place.start(role).await;
-        assert_eq!((indexed.parsed, indexed.stats.notes, indexed.stats.links), (2, 2, 1));
+        assert_eq!(
+            (indexed.parsed, indexed.stats.notes, indexed.stats.links),
+            (2, 2, 1)
+        );
         assert_eq!(search(&*daemon.store(), "needle").await, ["a.md"]);
         assert!(daemon.recovered().is_empty());
         assert_eq!(daemon.api_address().is_some(), role == Role::Serve);
@@ -40,7 +43,10 @@ async fn second_daemon_on_a_vault_is_refused_and_harms_nothing() {
     let error = Daemon::start(place.config(Role::Serve)).await.unwrap_err();
     assert!(error.is_vault_in_use(), "{error}");
     assert_eq!(search(&*first.store(), "needle").await, ["a.md"]);
-    assert_eq!(instance::running(first.location()).unwrap().api, first.api_address());
+    assert_eq!(
+        instance::running(first.location()).unwrap().api,
+        first.api_address()
+    );
     first.stop("done").await;
 }
 
@@ -63,7 +69,9 @@ async fn command_gives_up_when_the_vault_goes_away() {
     first.stop("done").await;
     std::fs::remove_file(place.location().vault().join("a.md")).unwrap();
     // An empty folder where an index knows notes looks like a disk that is not mounted.
-    let daemon = Daemon::start(place.config(Role::Command("search"))).await.unwrap();
+    let daemon = Daemon::start(place.config(Role::Command("search")))
+        .await
+        .unwrap();
     let error = daemon.wait_indexed(|_| ()).await.unwrap_err();
     assert!(matches!(error, StartError::Indexing { .. }), "{error}");
     assert!(error.to_string().contains("mount the disk"), "{error}");

@@ -27,7 +27,10 @@ impl Place {
     }
 
     pub(crate) fn location(&self) -> Location {
-        let (vault, data) = (self.temp.path().join("vault"), self.temp.path().join("data"));
+        let (vault, data) = (
+            self.temp.path().join("vault"),
+            self.temp.path().join("data"),
+        );
         Location::find(&vault, &data, false).unwrap()
     }
 

@@ -31,7 +31,7 @@ async fn serve(access: &Access, location: &Location, signals: &mut Signals) -> R
             token.cancel();
             tokio::select! {
                 served = &mut serving => served,
-                _second = signals.next() => Ok(()),
+                _second = signals.again() => Ok(()),
             }
         }
     };

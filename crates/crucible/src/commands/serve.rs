@@ -23,7 +23,7 @@ pub(crate) async fn run(global: &Global, args: &Serve) -> Result<(), Failure> {
         .map_or("the index cannot be built", |signal| *signal);
     let leftovers = tokio::select! {
         leftovers = daemon.stop(why) => leftovers,
-        second = signals.next() => return Err(left_at_once(second)),
+        second = signals.again() => return Err(left_at_once(second)),
     };
     let signal = outcome?;
     let mut out = std::io::stdout().lock();

@@ -51,31 +51,76 @@ fn check(spoil: impl Fn(&Path)) {
     third.stop();
 }
 
-#[test]
-fn overwritten_facts_are_rebuilt() {
-    check(|index| {
-        let facts = index.join("facts.db");
-        let length = usize::try_from(fs::metadata(&facts).unwrap().len()).unwrap();
-        fs::write(facts, vec![0x5a; length]).unwrap();
+/// The facts and what belongs to them, such as the log of changes beside them.
+fn facts(index: &Path) -> Vec<PathBuf> {
+    let mut found = files(index);
+    found.retain(|path| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("facts.db")
     });
+    assert!(!found.is_empty(), "no facts in {index:?}");
+    found
 }
 
 #[test]
-fn page_in_the_middle_of_the_facts_that_was_zeroed_is_noticed() {
+fn overwritten_facts_are_rebuilt() {
     check(|index| {
-        let facts = index.join("facts.db");
-        let mut bytes = fs::read(&facts).unwrap();
-        let (page, pages) = (4096, bytes.len() / 4096);
-        for number in (1..pages).step_by(2) {
-            bytes[number * page..][..page].fill(0xa5);
+        for file in facts(index) {
+            let length = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
+            fs::write(file, vec![0x5a; length]).unwrap();
         }
-        fs::write(facts, bytes).unwrap();
     });
 }
 
 #[test]
 fn facts_that_are_no_database_at_all_are_rebuilt() {
-    check(|index| fs::write(index.join("facts.db"), "not a database").unwrap());
+    check(|index| {
+        for file in facts(index) {
+            fs::write(file, "not a database").unwrap();
+        }
+    });
+}
+
+#[test]
+fn every_other_page_of_the_facts_overwritten_is_noticed() {
+    check(|index| {
+        for file in facts(index) {
+            let mut bytes = fs::read(&file).unwrap();
+            for page in bytes.chunks_mut(4096).skip(1).step_by(2) {
+                page.fill(0xa5);
+            }
+            fs::write(file, bytes).unwrap();
+        }
+    });
+}
+
+#[test]
+fn facts_that_lost_their_latest_changes_catch_up() {
+    let place = Place::example();
+    let mut first = place.serve();
+    let notes = first.get("/api/v1/notes?limit=1000");
+    // A crash, so that the log of changes is still there; and a disk that lost half of it.
+    first.kill();
+    for file in facts(&place.index_dir()) {
+        if file.extension().is_some_and(|end| end == "db-wal") {
+            let length = fs::metadata(&file).unwrap().len();
+            let log = fs::File::options().write(true).open(file).unwrap();
+            log.set_len(length / 2).unwrap();
+        }
+    }
+    let mut again = place.serve();
+    assert_eq!(again.get("/api/v1/notes?limit=1000"), notes);
+    let found = again.search("starter");
+    assert!(!found.is_empty());
+    let unique: std::collections::BTreeSet<_> = found.iter().collect();
+    assert_eq!(
+        unique.len(),
+        found.len(),
+        "a note is found twice: {found:?}"
+    );
+    again.stop();
 }
 
 #[test]

@@ -58,11 +58,11 @@ fn renamed_folder_moves_its_notes() {
             format!("needle number{number}"),
         );
     }
-    place.write("old/inner.md", "inner words");
+    place.write("old/inner.md", "innermost words");
     let mut daemon = place.serve();
     let events = daemon.events();
     fs::rename(place.vault().join("old"), place.vault().join("new")).unwrap();
-    daemon.wait_found("inner", &["new/inner.md"]);
+    daemon.wait_found("innermost", &["new/inner.md"]);
     daemon.wait_found("number7", &["new/deep/7.md"]);
     let in_folder = |daemon: &mut crate::harness::Daemon, folder: &str| -> Value {
         daemon.get(&format!("/api/v1/notes?folder={folder}"))["total"].clone()
