@@ -42,6 +42,14 @@ impl Failure {
         Self::new(kind, anyhow::anyhow!(message.into()))
     }
 
+    /// Wraps what came of asking for a note by name: what is wrong then is the name.
+    pub(crate) fn of_name(error: data_store::Error) -> Self {
+        match error {
+            data_store::Error::InvalidQuery { .. } => Self::new(Kind::NoSuchNote, error),
+            other => other.into(),
+        }
+    }
+
     /// Adds what to do next.
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -13,7 +13,7 @@ pub(crate) async fn run(global: &Global, args: &Links) -> Result<(), Failure> {
     let session = Session::open(global, &args.vault, "links").await?;
     let links = session.store().links(&args.reference).await;
     session.close().await;
-    let links = links?;
+    let links = links.map_err(Failure::of_name)?;
     if args.format.json {
         return print_json(&links);
     }

@@ -11,7 +11,7 @@ pub(crate) async fn run(global: &Global, args: &Note) -> Result<(), Failure> {
     let session = Session::open(global, &args.vault, "note").await?;
     let note = session.store().note(&args.reference).await;
     session.close().await;
-    let note = note?;
+    let note = note.map_err(Failure::of_name)?;
     if args.format.json {
         return print_json(&note);
     }
