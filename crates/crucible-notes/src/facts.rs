@@ -160,7 +160,7 @@ pub struct Callout {
 pub struct InlineField {
     /// The key as written.
     pub key: String,
-    /// The value as written, trimmed.
+    /// The value as written, trimmed; its first 4 kB.
     pub value: String,
     /// Its line.
     pub line: u64,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Longest text kept of a heading, task, callout title or alias, in bytes; the rest stays
+/// Longest text kept of a heading, task, callout title, alias or field, in bytes; the rest stays
 /// searchable in its block.
 pub(crate) const TEXT_MAX_BYTES: usize = 4096;
 

@@ -10,9 +10,6 @@ use crate::spans::{clip, floor, line_end};
 /// Longest key, in bytes.
 const KEY_MAX_BYTES: usize = 128;
 
-/// Longest value in brackets, in bytes.
-const BRACKETED_MAX_BYTES: usize = 4096;
-
 /// Finds the fields of a paragraph or cell. Nothing within `opaque` (ascending) is a mark.
 ///
 /// A line of its own is a field only where `whole_lines` says so, and only if the line has none
@@ -37,11 +34,13 @@ pub(super) fn scan(
         let marks = marks(text, line.clone(), opaque);
         let mut bracketed = false;
         let mut after = line.start;
+        let mut pairs = None;
         for mark in marks.clone() {
             if mark < after {
                 continue;
             }
-            if let Some((key, value, end)) = in_brackets(text, &line, mark) {
+            let pairs = pairs.get_or_insert_with(|| pairs_in(text, line.clone()));
+            if let Some((key, value, end)) = in_brackets(text, &line, mark, pairs) {
                 found(key, value, mark);
                 bracketed = true;
                 after = end;
@@ -89,31 +88,50 @@ fn marks<'a>(
     })
 }
 
-/// `[key:: value]` around the mark, and where it ends.
-fn in_brackets(text: &str, line: &Range<usize>, mark: usize) -> Option<(String, String, usize)> {
-    let window = floor(text, mark.saturating_sub(KEY_MAX_BYTES)).max(line.start);
-    let before = &text[window..mark];
-    let open = window + before.rfind(['[', '('])?;
-    let key = key(&text[open + 1..mark])?;
-    let (opening, closing) = match text.as_bytes()[open] {
-        b'[' => (b'[', b']'),
-        _ => (b'(', b')'),
-    };
-    let value_at = mark + 2;
-    let end = line.end.min(value_at + BRACKETED_MAX_BYTES);
-    let mut depth = 1;
-    for (at, byte) in text.as_bytes()[value_at..end].iter().enumerate() {
-        if *byte == opening {
-            depth += 1;
-        } else if *byte == closing {
-            depth -= 1;
-        }
-        if depth == 0 {
-            let close = value_at + at;
-            return Some((key, value(&text[value_at..close]), close + 1));
-        }
+/// Where each bracket that is closed opens and closes, in the order of opening.
+fn pairs_in(text: &str, line: Range<usize>) -> Vec<(usize, usize)> {
+    let mut square = Vec::new();
+    let mut round = Vec::new();
+    let mut pairs = Vec::new();
+    for (at, byte) in line.clone().zip(text[line].bytes()) {
+        let opened = match byte {
+            b'[' => {
+                square.push(at);
+                continue;
+            }
+            b'(' => {
+                round.push(at);
+                continue;
+            }
+            b']' => square.pop(),
+            b')' => round.pop(),
+            _ => continue,
+        };
+        pairs.extend(opened.map(|opened| (opened, at)));
     }
-    None
+    pairs.sort_unstable();
+    pairs
+}
+
+/// `[key:: value]` around the mark, and where it ends.
+fn in_brackets(
+    text: &str,
+    line: &Range<usize>,
+    mark: usize,
+    pairs: &[(usize, usize)],
+) -> Option<(String, String, usize)> {
+    let window = floor(text, mark.saturating_sub(KEY_MAX_BYTES)).max(line.start);
+    let open = window + text[window..mark].rfind(['[', '('])?;
+    let key = key(&text[open + 1..mark])?;
+    let pair = pairs.binary_search_by_key(&open, |pair| pair.0).ok()?;
+    let close = pairs[pair].1;
+    (close > mark).then(|| {
+        (
+            key,
+            value(text.get(mark + 2..close).unwrap_or_default()),
+            close + 1,
+        )
+    })
 }
 
 /// `key:: value` from the start of the line to its end.
