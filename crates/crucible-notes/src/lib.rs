@@ -21,6 +21,7 @@ mod decode;
 mod facts;
 mod frontmatter;
 mod lines;
+mod margin;
 mod mask;
 pub mod names;
 mod parse;

@@ -10,13 +10,11 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr3, memmem};
 
+use crate::margin::{content_start, deep_lines};
+
 /// Stands for a byte of a comment before text on the same line, and ends the marks of a line that
 /// nests too deep.
 pub(crate) const FILLER: u8 = 0x01;
-
-/// Longest run of quote marks, list marks and indents before a line, in bytes. The parser visits
-/// every open container on every line, so without a bound some notes would take minutes.
-const INDENT_MAX_BYTES: usize = 400;
 
 /// Farthest that the end of inline code is looked for, in bytes.
 const CODE_SPAN_MAX_BYTES: usize = 4096;
@@ -36,21 +34,6 @@ pub(crate) fn apply(text: &str, from: usize) -> Cow<'_, str> {
         blank(&mut masked, &comment);
     }
     Cow::Owned(String::from_utf8(masked).expect("whole characters were replaced by ASCII"))
-}
-
-/// Finds the lines that nest too deep, and in each the place where that begins.
-fn deep_lines(bytes: &[u8], from: usize) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut at = from;
-    while at < bytes.len() {
-        let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |feed| at + feed);
-        let deep = at + INDENT_MAX_BYTES;
-        if deep < end && content_start(bytes, at, end.min(deep + 16)).0 > deep {
-            found.push(deep);
-        }
-        at = end + 1;
-    }
-    found
 }
 
 fn blank(bytes: &mut [u8], comment: &Range<usize>) {
@@ -196,37 +179,6 @@ impl Finder<'_> {
     }
 }
 
-/// Steps over indents, quote marks and list markers; tells whether there was a quote mark.
-fn content_start(bytes: &[u8], at: usize, end: usize) -> (usize, bool) {
-    let mut content = at;
-    let mut quoted = false;
-    while content < end {
-        let step = match &bytes[content..end] {
-            [b' ' | b'\t', ..] => 1,
-            [b'>', ..] => {
-                quoted = true;
-                1
-            }
-            [b'-' | b'*' | b'+', b' ' | b'\t', ..] => 2,
-            rest => match rest
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .take(10)
-                .count()
-            {
-                digits @ 1..=9 if is_ordinal(&rest[digits..]) => digits + 2,
-                _ => break,
-            },
-        };
-        content += step;
-    }
-    (content.min(end), quoted)
-}
-
-fn is_ordinal(after_digits: &[u8]) -> bool {
-    matches!(after_digits, [b'.' | b')', b' ' | b'\t', ..])
-}
-
 fn run_length(bytes: &[u8]) -> usize {
     let mark = bytes[0];
     bytes.iter().take_while(|byte| **byte == mark).count()
@@ -282,16 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn nesting_beyond_reason_is_cut_off() {
+    fn lines_that_nest_too_deep_are_cut_off() {
         let deep = "> ".repeat(300);
-        assert_eq!(apply(&deep, 0).find('\u{1}'), Some(INDENT_MAX_BYTES));
-        for shallow in [
-            "> ".repeat(199) + &"word ".repeat(100),
-            "-".repeat(900),
-            "x ".repeat(900),
-        ] {
-            assert_eq!(apply(&shallow, 0), shallow);
-        }
+        assert_eq!(apply(&deep, 0).matches('\u{1}').count(), 1);
     }
 
     #[test]
