@@ -9,6 +9,7 @@
 mod feed;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -24,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::facts::batch::TextChange;
 use crate::facts::{Mark, outbox};
-use crate::open::text::{TextOpened, rebuild_text};
+use crate::open::text::{TextOpened, open_own, rebuild_text};
 use crate::readers::Readers;
 use crate::shared::Shared;
 use crate::text::{self, TextIndex};
@@ -72,6 +73,8 @@ pub(crate) struct Feeder {
     pub(crate) writer: mpsc::WeakSender<Command>,
     pub(crate) readers: Readers,
     pub(crate) slot: Arc<TextSlot>,
+    /// Keeps others from writing until this thread has ended.
+    _lock: Arc<File>,
     state: State,
     waiters: Vec<oneshot::Sender<Result<(), Error>>>,
     /// When the last batch of a first build came.
@@ -100,6 +103,7 @@ pub(crate) struct Parts {
     pub(crate) writer: mpsc::WeakSender<Command>,
     pub(crate) readers: Readers,
     pub(crate) slot: Arc<TextSlot>,
+    pub(crate) lock: Arc<File>,
 }
 
 impl Feeder {
@@ -113,6 +117,7 @@ impl Feeder {
             writer: parts.writer,
             readers: parts.readers,
             slot: parts.slot,
+            _lock: parts.lock,
             waiters: Vec::new(),
             first_index: None,
         }
@@ -338,6 +343,10 @@ impl Feeder {
             && let Err(error) = feed.commit(&self.shared)
         {
             tracing::warn!(%error, "the last changes are indexed at the next start");
+        }
+        // Whoever still searches does so without the library's own lock.
+        if let Ok(reader) = open_own(&self.shared.config) {
+            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = reader;
         }
         for waiter in self.waiters.drain(..) {
             let _gone = waiter.send(Err(Error::Unavailable {

@@ -12,11 +12,17 @@ pub(crate) mod text;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use crate::config::StoreConfig;
 use text::TextOpened;
+
+/// How often, and how far apart, the lock is asked for. A process that is just ending, or was
+/// just started by one that holds it, has it for a moment.
+const LOCK_TRIES: u32 = 20;
+const LOCK_WAIT: Duration = Duration::from_millis(25);
 
 /// Why a store cannot be opened. Messages read after "failed to open the index: ".
 #[derive(Debug, thiserror::Error)]
@@ -113,11 +119,14 @@ fn lock(config: &StoreConfig) -> Result<File, OpenError> {
         .write(true)
         .open(&path)
         .map_err(refused)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            index_dir: config.index_dir.clone(),
-        }),
-        Err(TryLockError::Error(source)) => Err(refused(source)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_WAIT),
+            Err(TryLockError::Error(source)) => return Err(refused(source)),
+        }
     }
+    Err(OpenError::InUse {
+        index_dir: config.index_dir.clone(),
+    })
 }

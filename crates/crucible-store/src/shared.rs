@@ -13,6 +13,8 @@ use crate::config::StoreConfig;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: StoreConfig,
+    /// Whether this store may write, and so may judge the facts file.
+    is_writing: bool,
     /// Notes parsed since the store was opened.
     pub(crate) parsed: AtomicU64,
     /// The outbox's last position; followers wait on it.
@@ -39,9 +41,10 @@ pub(crate) struct TextStatus {
 }
 
 impl Shared {
-    pub(crate) fn new(config: StoreConfig) -> Self {
+    pub(crate) fn new(config: StoreConfig, is_writing: bool) -> Self {
         Self {
             config,
+            is_writing,
             parsed: AtomicU64::new(0),
             seq: watch::Sender::new(0),
             text_cursor: AtomicI64::new(0),
@@ -113,7 +116,9 @@ impl Shared {
         let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         if damage.is_none() {
             tracing::error!(error = message, "the facts file is damaged");
-            if let Err(error) = std::fs::write(self.config.doubt_path(), message) {
+            if self.is_writing
+                && let Err(error) = std::fs::write(self.config.doubt_path(), message)
+            {
                 tracing::warn!(%error, "the damage could not be noted for the next start");
             }
             *damage = Some(message.to_owned());

@@ -1,6 +1,5 @@
 //! The handle of an open index, and the threads behind it.
 
-use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -42,8 +41,6 @@ pub(crate) struct Inner {
     /// `None` for a store that only reads.
     writer: Option<mpsc::Sender<Command>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Keeps others from writing as long as it is open.
-    lock: Mutex<Option<File>>,
     recovered: Vec<String>,
 }
 
@@ -73,7 +70,7 @@ impl Store {
             text,
             findings,
         } = opened;
-        let shared = Arc::new(Shared::new(config));
+        let shared = Arc::new(Shared::new(config, true));
         let seq = Mark::Seq
             .read(&facts)
             .map_err(|error| OpenError::Failed(shared.sqlite_error(&error).to_string()))?;
@@ -83,6 +80,7 @@ impl Store {
             .store(text.cursor, std::sync::atomic::Ordering::Relaxed);
         let readers = Readers::new(Arc::clone(&shared));
         let slot = Arc::new(Mutex::new(Arc::clone(&text.index)));
+        let lock = Arc::new(lock);
         let (to_writer, commands) = mpsc::channel(COMMANDS_MAX);
         let (to_feeder, batches) = std::sync::mpsc::sync_channel(BATCHES_MAX);
         let feeder = Feeder::new(
@@ -94,6 +92,7 @@ impl Store {
                 writer: to_writer.downgrade(),
                 readers: readers.clone(),
                 slot: Arc::clone(&slot),
+                lock: Arc::clone(&lock),
             },
             text,
         );
@@ -103,6 +102,7 @@ impl Store {
             commands,
             feed: to_feeder,
             trimmed: seq,
+            _lock: lock,
         };
         let threads = vec![
             thread("store-writer", move || writer.run())?,
@@ -120,7 +120,6 @@ impl Store {
                 counts: Mutex::default(),
                 writer: Some(to_writer),
                 threads: Mutex::new(threads),
-                lock: Mutex::new(Some(lock)),
                 recovered: findings,
             }),
         })
@@ -140,7 +139,7 @@ impl Store {
             open::text::open_read_only(&opening)
         })
         .await??;
-        let shared = Arc::new(Shared::new(config));
+        let shared = Arc::new(Shared::new(config, false));
         Ok(Self {
             inner: Arc::new(Inner {
                 source,
@@ -150,7 +149,6 @@ impl Store {
                 shared,
                 writer: None,
                 threads: Mutex::default(),
-                lock: Mutex::default(),
                 recovered: Vec::new(),
             }),
         })
@@ -184,10 +182,9 @@ impl Store {
                 deadline_s = CLOSE_DEADLINE.as_secs(),
                 "the store did not close in time; the rest is indexed at the next start"
             );
-            return; // the lock stays until the threads have ended
+            return; // the threads keep the lock until they have ended
         }
         self.inner.readers.clear();
-        drop(lock(&self.inner.lock).take());
     }
 
     /// The text index as it is now.

@@ -5,6 +5,7 @@
 //! behind, the writer waits for it and so does whoever applies: that is the back-pressure of a
 //! large first index.
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -68,6 +69,8 @@ pub(crate) struct Writer {
     pub(crate) feed: SyncSender<FeedCommand>,
     /// The outbox position of the last trim.
     pub(crate) trimmed: i64,
+    /// Keeps others from writing until this thread has ended.
+    pub(crate) _lock: Arc<File>,
 }
 
 impl Writer {

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use crate::schema::{OutboxKind, RecordChange};
 
 /// The most rows that are kept for listeners while none is attached; older ones are dropped.
-pub(crate) const UNTOLD_ROWS_MAX: i64 = 10_000;
+const UNTOLD_ROWS_MAX: i64 = 10_000;
+/// The same while listeners are attached, and do not keep up.
+const TELLING_ROWS_MAX: i64 = 100_000;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -84,22 +86,25 @@ pub(crate) fn texts_to_drop(connection: &Connection, cursor: i64) -> rusqlite::R
 
 /// Deletes what everyone has passed: the text index is at `text`, listeners at `events`.
 ///
-/// While no listener is attached, at most [`UNTOLD_ROWS_MAX`] rows wait for one.
+/// However far listeners are behind, at most [`UNTOLD_ROWS_MAX`] rows wait for them, or
+/// [`TELLING_ROWS_MAX`] while they are attached.
 pub(crate) fn trim(
     connection: &Connection,
     text: i64,
     events: i64,
     is_attached: bool,
 ) -> rusqlite::Result<()> {
-    let mut told = events;
-    if !is_attached {
-        let oldest_kept: i64 = connection
-            .prepare_cached(
-                "SELECT coalesce((SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1 OFFSET ?1), 0)",
-            )?
-            .query_row([UNTOLD_ROWS_MAX], |row| row.get(0))?;
-        told = told.max(oldest_kept);
-    }
+    let rows_max = if is_attached {
+        TELLING_ROWS_MAX
+    } else {
+        UNTOLD_ROWS_MAX
+    };
+    let too_old: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1 OFFSET ?1), 0)",
+        )?
+        .query_row([rows_max], |row| row.get(0))?;
+    let told = events.max(too_old);
     connection
         .prepare_cached(
             "DELETE FROM outbox WHERE seq <= max(?1, ?2) \
@@ -107,4 +112,55 @@ pub(crate) fn trim(
         )?
         .execute((text, told))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    fn facts(rows: i64) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::create(&mut connection).unwrap();
+        for seq in 1..=rows {
+            let row = OutboxRow {
+                seq,
+                kind: OutboxKind::Deleted,
+                path: "a.md".to_owned(),
+                from_path: None,
+                record: RecordChange::Deleted,
+                detail: Map::new(),
+            };
+            push(&connection, &row, true, (seq % 2 == 0).then_some(seq)).unwrap();
+        }
+        connection
+    }
+
+    fn check(rows: i64, text: i64, events: i64, is_attached: bool, kept: &[i64]) {
+        let connection = facts(rows);
+        trim(&connection, text, events, is_attached).unwrap();
+        let mut statement = connection
+            .prepare("SELECT seq FROM outbox ORDER BY seq")
+            .unwrap();
+        let left = statement.query_map([], |row| row.get(0)).unwrap();
+        let left: Vec<i64> = left.map(Result::unwrap).collect();
+        assert_eq!(left, kept, "text {text}, events {events}");
+    }
+
+    #[test]
+    fn rows_go_when_everyone_has_passed_them() {
+        check(4, 0, 0, true, &[1, 2, 3, 4]);
+        check(4, 4, 4, true, &[]);
+        check(4, 4, 2, true, &[3, 4]);
+        // Only even rows concern the text index.
+        check(4, 0, 4, true, &[2, 4]);
+    }
+
+    #[test]
+    fn rows_that_nobody_hears_are_bounded() {
+        let rows = UNTOLD_ROWS_MAX + 5;
+        let kept: Vec<i64> = (6..=rows).collect();
+        check(rows, rows, 0, false, &kept);
+        check(rows, rows, 0, true, &(1..=rows).collect::<Vec<_>>());
+    }
 }

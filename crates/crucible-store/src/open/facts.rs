@@ -30,8 +30,11 @@ pub(super) fn open(
     };
     let reason = match reason {
         None if is_there => match try_open(&path)? {
-            Ok(connection) => return Ok(connection),
-            Err(reason) => Some(reason),
+            Found::Usable(connection) => return Ok(connection),
+            // The text index comes after the facts: without it, a crash ended the creation.
+            Found::Empty if !config.text_dir().exists() => None,
+            Found::Empty => Some("it is empty".to_owned()),
+            Found::Faulty(reason) => Some(reason),
         },
         reason => reason,
     };
@@ -49,8 +52,8 @@ pub(super) fn open(
             aside.display()
         ));
     }
-    for companion in companions(&path) {
-        remove(&companion).map_err(refused)?;
+    for leftover in std::iter::once(path.clone()).chain(companions(&path)) {
+        remove(&leftover).map_err(refused)?;
     }
     remove(&config.doubt_path()).map_err(refused)?;
     let failed =
@@ -70,21 +73,36 @@ fn companions(path: &Path) -> [PathBuf; 2] {
     })
 }
 
-/// Opens an existing file; `Ok(Err(reason))` when it must be replaced.
-fn try_open(path: &Path) -> Result<Result<Connection, String>, OpenError> {
+/// What stands in an existing file.
+enum Found {
+    Usable(Connection),
+    /// A database without a single table.
+    Empty,
+    /// The reason why it must be replaced.
+    Faulty(String),
+}
+
+/// Opens an existing file.
+fn try_open(path: &Path) -> Result<Found, OpenError> {
     let opened = Connection::open(path).and_then(|connection| {
         prepare(&connection)?;
-        let fault = fault(&connection)?;
-        Ok((connection, fault))
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables == 0 {
+            return Ok(Found::Empty);
+        }
+        Ok(match fault(&connection)? {
+            None => Found::Usable(connection),
+            Some(reason) => Found::Faulty(reason),
+        })
     });
     match opened {
-        Ok((connection, None)) => Ok(Ok(connection)),
-        Ok((_, Some(reason))) => Ok(Err(reason)),
+        Ok(found) => Ok(found),
         Err(error) if is_about_the_system(&error) => Err(OpenError::Failed(format!(
             "{} cannot be opened ({error}); check its permissions and the disk",
             path.display()
         ))),
-        Err(error) => Ok(Err(error.to_string())),
+        Err(error) => Ok(Found::Faulty(error.to_string())),
     }
 }
 

@@ -56,6 +56,16 @@ pub(crate) fn open_read_only(config: &StoreConfig) -> Result<Arc<TextIndex>, Ope
     }
 }
 
+/// Opens for searching what this process has just written; there is no need to check it.
+pub(crate) fn open_own(config: &StoreConfig) -> Result<Arc<TextIndex>, Error> {
+    let settings = Settings {
+        verify_bytes_max: 0,
+        ..Settings::default()
+    };
+    let (index, _cursor) = TextIndex::open(&config.text_dir(), Mode::ReadOnly, settings)?;
+    Ok(Arc::new(index))
+}
+
 /// Moves the text index aside and opens a new one.
 pub(crate) fn rebuild_text(config: &StoreConfig) -> Result<TextOpened, Error> {
     let dir = config.text_dir();

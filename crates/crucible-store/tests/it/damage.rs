@@ -99,6 +99,20 @@ async fn empty_facts_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn facts_whose_creation_was_cut_off_are_created_without_ado() {
+    let damage = |index: &Path| {
+        std::fs::remove_dir_all(index).unwrap();
+        std::fs::create_dir(index).unwrap();
+        let connection = rusqlite::Connection::open(facts(index)).unwrap();
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .unwrap();
+        drop(connection);
+    };
+    check(damage, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn facts_of_another_version_are_replaced() {
     let damage = |index: &Path| {
         let connection = rusqlite::Connection::open(facts(index)).unwrap();

@@ -85,3 +85,13 @@ pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_store_still_answers_and_is_in_nobodys_way() {
+    let mut bench = Bench::with(FILES).await;
+    let closed = bench.store.clone();
+    bench.restart().await;
+    bench.put("a.md", "apricots").await;
+    assert_eq!(bench.found("apricots").await, ["a.md"]);
+    assert_eq!(crate::bench::found(&closed, "bananas").await, ["b.md"]);
+}
