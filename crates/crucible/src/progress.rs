@@ -32,7 +32,6 @@ pub(crate) async fn follow(daemon: &Daemon) -> Result<Indexed, StartError> {
             if on_terminal {
                 if bar.is_hidden() && now.duration_since(begun) > SILENT_FOR {
                     bar.set_draw_target(ProgressDrawTarget::stderr());
-                    bar.set_style(style());
                 }
                 show(&bar, progress);
             } else if now >= next_line {
@@ -50,13 +49,19 @@ pub(crate) async fn follow(daemon: &Daemon) -> Result<Indexed, StartError> {
     result
 }
 
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg} {bar:30} {human_pos}/{human_len} files  {eta} left")
-        .expect("the template is valid")
-}
-
 fn show(bar: &ProgressBar, progress: &IndexProgress) {
+    // How much there is to do is not known while files are still being looked at.
+    bar.set_style(style(progress.total > 0));
     bar.set_message(progress.phase);
     bar.set_length(progress.total);
     bar.set_position(progress.done);
+}
+
+fn style(is_measured: bool) -> ProgressStyle {
+    let template = if is_measured {
+        "{msg} {bar:30} {human_pos}/{human_len} files  {eta} left"
+    } else {
+        "{msg} .."
+    };
+    ProgressStyle::with_template(template).expect("the template is valid")
 }

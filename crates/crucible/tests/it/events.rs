@@ -204,7 +204,7 @@ fn restarted_service_is_told_state_by_state() {
     let seen = events.until("the service to run again", |event| {
         is_change(event, "running")
     });
-    for state in ["stopped", "starting"] {
+    for state in ["stopping", "starting"] {
         assert!(
             seen.iter().any(|event| is_change(event, state)),
             "not told: {state}"
