@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::sse::{is_about, name};
-use crate::harness::{Daemon, EventStream, Place, http};
+use crate::harness::{Daemon, EventStream, Place, eventually, http};
 
 /// Says whether an event has this name and is about this file.
 fn is(event: &Value, wanted: &str, path: &str) -> bool {
@@ -147,15 +147,14 @@ fn records_are_told_as_caused_by_their_files() {
 fn first_index_is_told_as_a_whole_and_not_file_by_file() {
     let place = Place::example();
     let mut daemon = place.serve();
-    let recent = daemon.get("/api/v1/events/recent?limit=1000");
-    let names: Vec<String> = recent.as_array().unwrap().iter().map(name).collect();
-    assert_eq!(
-        names
-            .iter()
-            .filter(|name| *name == "database.index_built")
-            .count(),
-        1
-    );
+    let is_built = |name: &&String| *name == "database.index_built";
+    // The tellers follow the index, so the event may come a moment after it is up to date.
+    let names = eventually("the index to be told", || {
+        let recent = daemon.get("/api/v1/events/recent?limit=1000");
+        let names: Vec<String> = recent.as_array().unwrap().iter().map(name).collect();
+        names.iter().any(|name| is_built(&name)).then_some(names)
+    });
+    assert_eq!(names.iter().filter(is_built).count(), 1);
     assert!(
         !names.iter().any(|name| name.starts_with("filesystem.")),
         "{names:?}"
