@@ -88,8 +88,8 @@ fn deleted_file_is_told_once_and_not_found() {
 
 #[test]
 fn moved_file_is_told_once_and_found_at_its_new_place() {
-    let (place, mut daemon, events) = watched(&[("a.md", "needle"), ("b.md", "[[new]]")]);
-    fs::create_dir(place.vault().join("sub")).unwrap();
+    let notes = [("a.md", "needle"), ("b.md", "[[new]]"), ("sub/c.md", "x")];
+    let (place, mut daemon, events) = watched(&notes);
     fs::rename(place.vault().join("a.md"), place.vault().join("sub/new.md")).unwrap();
     daemon.wait_found("needle", &["sub/new.md"]);
     assert_eq!(place.search("needle"), ["sub/new.md"]);
