@@ -10,5 +10,6 @@ mod full_disk;
 mod harness;
 mod kills;
 mod lifecycle;
+mod readme;
 mod saving;
 mod usage;
