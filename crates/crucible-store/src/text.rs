@@ -10,6 +10,7 @@
 //! cuts out what is shown.
 
 mod analysis;
+mod clause;
 mod fault;
 mod fold;
 mod index;
@@ -22,6 +23,7 @@ mod search;
 mod snippet;
 mod stem;
 mod verify;
+mod view;
 mod writer;
 
 #[cfg(test)]

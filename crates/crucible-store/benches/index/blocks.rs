@@ -34,7 +34,8 @@ pub(crate) fn of_vault(vault: &Path) -> Outcome<Vec<PeerBlock>> {
     for (note, path) in paths.iter().enumerate() {
         let bytes = std::fs::read(path)?;
         let decoded = crucible_notes::decode(&bytes);
-        let facts = crucible_notes::parse(decoded.text());
+        let Some(text) = decoded.text() else { continue };
+        let facts = crucible_notes::parse(text);
         let stem = path
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned());

@@ -2,26 +2,27 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crucible_services::data_store::SearchRequest;
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::Schema;
 use tantivy::store::Compressor;
-use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, Searcher};
+use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy};
 
 use super::fault::{Error, fenced};
 use super::query::Query;
 use super::schema::{self, Fields};
 use super::search::{self, Hit};
 use super::snippet::Highlighter;
+use super::view::View;
 use super::writer::{Payload, Writer};
 use super::{NoteText, verify};
 
 const META: &str = "meta.json";
 /// Bytes of records that are compressed, and so decompressed, together.
-const RECORD_BLOCK_BYTES: usize = 8 * 1024;
+const RECORD_BLOCK_BYTES: usize = 2 * 1024;
 
 /// Who may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(crate) struct TextIndex {
     index: Index,
     fields: Fields,
     reader: IndexReader,
+    /// The last commit.
+    view: Mutex<Arc<View>>,
     /// `None` for a reader.
     writer: Option<Mutex<Writer>>,
     cursor: AtomicU64,
@@ -104,6 +107,7 @@ impl TextIndex {
         if payload.is_some() {
             verify::canary(fields, &reader)?;
         }
+        let view = View::of(reader.searcher(), fields)?;
         let cursor = payload.as_ref().map_or(0, |payload| payload.cursor);
         let writer = (mode == Mode::ReadWrite).then(|| {
             Mutex::new(Writer::new(
@@ -118,6 +122,7 @@ impl TextIndex {
             index,
             fields,
             reader,
+            view: Mutex::new(Arc::new(view)),
             writer,
             cursor: AtomicU64::new(cursor),
             loaded: Mutex::new(loaded),
@@ -155,7 +160,7 @@ impl TextIndex {
     pub(crate) fn commit(&self, cursor: u64) -> Result<(), Error> {
         fenced(|| {
             self.writer()?.commit(cursor)?;
-            self.reader.reload()?;
+            self.look_again()?;
             self.cursor.store(cursor, Ordering::Release);
             Ok(())
         })
@@ -177,8 +182,8 @@ impl TextIndex {
         let query = Query::parse(&request.query)?;
         fenced(|| {
             let mut highlighter = self.highlighters().pop().unwrap_or_else(Highlighter::new);
-            let searcher = self.searcher()?;
-            let hits = search::search(&searcher, self.fields, &query, request, &mut highlighter)?;
+            let view = self.view()?;
+            let hits = search::search(&view, &query, request, &mut highlighter)?;
             self.highlighters().push(highlighter);
             Ok(hits)
         })
@@ -196,13 +201,13 @@ impl TextIndex {
     }
 
     /// The last commit; without a writer of our own, looks whether another process made one.
-    fn searcher(&self) -> Result<Searcher, Error> {
+    fn view(&self) -> Result<Arc<View>, Error> {
         if self.writer.is_none() {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             let now = MetaStamp::of(&self.dir);
             if now.is_some() && now != *loaded {
                 let payload = Payload::read(&self.index)?;
-                self.reader.reload()?;
+                self.look_again()?;
                 *loaded = now;
                 self.cursor.store(
                     payload.map_or(0, |payload| payload.cursor),
@@ -210,7 +215,16 @@ impl TextIndex {
                 );
             }
         }
-        Ok(self.reader.searcher())
+        Ok(Arc::clone(
+            &self.view.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+
+    fn look_again(&self) -> Result<(), Error> {
+        self.reader.reload()?;
+        let view = Arc::new(View::of(self.reader.searcher(), self.fields)?);
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+        Ok(())
     }
 }
 

@@ -9,13 +9,14 @@ use crucible_services::data_store::SearchRequest;
 use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::query::{BoostQuery, EnableScoring, Query as TantivyQuery, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocAddress, Searcher, SegmentReader, Term};
+use tantivy::{DocAddress, SegmentReader, Term};
 
 use super::analysis::Words;
+use super::clause::Clause;
 use super::query::{Query, Unit};
 use super::record::{self, Record};
-use super::schema::{Fields, NOTE};
-use super::search::{clauses, record_of};
+use super::schema::NOTE;
+use super::view::{View, unreadable};
 use super::{Error, fold};
 
 /// Blocks of one phrase whose wording is looked at; those after them count by their stems.
@@ -35,8 +36,7 @@ pub(super) struct Scope {
 impl Scope {
     /// Decides the scope of a search; `None` when it may find every note.
     pub(super) fn of(
-        searcher: &Searcher,
-        fields: Fields,
+        view: &View,
         query: &Query,
         request: &SearchRequest,
     ) -> Result<Option<Arc<Self>>, Error> {
@@ -47,20 +47,20 @@ impl Scope {
             .map(folder_key)
             .filter(|key| !key.is_empty());
         if let Some(key) = folder {
-            scope.keep(keyed(searcher, fields.folder, &key)?);
+            scope.keep(keyed(view, view.fields.folder, &key)?);
         }
         for tag in &request.tags {
             let key = fold::key(tag.trim().trim_start_matches('#').trim_matches('/'));
             if !key.is_empty() {
-                scope.keep(keyed(searcher, fields.tag, &key)?);
+                scope.keep(keyed(view, view.fields.tag, &key)?);
             }
         }
         for unit in query.units.iter().filter(|unit| unit.quoted) {
-            scope.keep(literally(searcher, fields, unit)?);
+            scope.keep(literally(view, unit)?);
         }
         for unit in &query.excluded {
-            for clause in clauses(fields, unit) {
-                each(searcher, &*clause, |_, note| {
+            for clause in Clause::of_unit(view, 0, unit)? {
+                each(view, &*clause.query(), |_, note| {
                     scope.without.insert(note);
                     Ok(())
                 })?;
@@ -101,10 +101,10 @@ fn folder_key(folder: &str) -> String {
 }
 
 /// The notes whose lead has this key.
-fn keyed(searcher: &Searcher, field: Field, key: &str) -> Result<NoteSet, Error> {
+fn keyed(view: &View, field: Field, key: &str) -> Result<NoteSet, Error> {
     let query = TermQuery::new(Term::from_field_text(field, key), IndexRecordOption::Basic);
     let mut notes = NoteSet::default();
-    each(searcher, &query, |_, note| {
+    each(view, &query, |_, note| {
         notes.insert(note);
         Ok(())
     })?;
@@ -112,16 +112,16 @@ fn keyed(searcher: &Searcher, field: Field, key: &str) -> Result<NoteSet, Error>
 }
 
 /// The notes with a block, or a title, in which the phrase stands as it is written.
-fn literally(searcher: &Searcher, fields: Fields, unit: &Unit) -> Result<NoteSet, Error> {
+fn literally(view: &View, unit: &Unit) -> Result<NoteSet, Error> {
     let mut notes = NoteSet::default();
     let mut looked_at = 0;
-    for clause in clauses(fields, unit) {
-        each(searcher, &*clause, |address, note| {
+    for clause in Clause::of_unit(view, 0, unit)? {
+        each(view, &*clause.query(), |address, note| {
             if notes.contains(&note) {
                 return Ok(());
             }
             looked_at += 1;
-            let bytes = record_of(searcher, fields, address)?;
+            let bytes = view.record(address)?;
             let record = record::decode(&bytes).ok_or_else(unreadable)?;
             if looked_at > LITERAL_BLOCKS_MAX || says(&record, unit) {
                 notes.insert(note);
@@ -134,33 +134,30 @@ fn literally(searcher: &Searcher, fields: Fields, unit: &Unit) -> Result<NoteSet
 
 /// Calls `found` with every document that matches, and its note.
 fn each(
-    searcher: &Searcher,
+    view: &View,
     query: &dyn TantivyQuery,
     mut found: impl FnMut(DocAddress, i64) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let weight = query.weight(EnableScoring::disabled_from_searcher(searcher))?;
-    for (ordinal, segment) in (0..).zip(searcher.segment_readers()) {
-        let notes = segment.fast_fields().i64(NOTE)?;
+    let weight = query.weight(EnableScoring::disabled_from_searcher(&view.searcher))?;
+    for ordinal in view.segments() {
+        let segment = view.searcher.segment_reader(ordinal);
         let alive = segment.alive_bitset();
         let mut outcome = Ok(());
         weight.for_each_no_score(segment, &mut |documents| {
             for &document in documents {
+                let address = DocAddress::new(ordinal, document);
                 let is_alive = alive.is_none_or(|alive| alive.is_alive(document));
                 if outcome.is_ok()
                     && is_alive
-                    && let Some(note) = notes.first(document)
+                    && let Some(note) = view.note(address)
                 {
-                    outcome = found(DocAddress::new(ordinal, document), note);
+                    outcome = found(address, note);
                 }
             }
         })?;
         outcome?;
     }
     Ok(())
-}
-
-pub(super) fn unreadable() -> Error {
-    Error::damaged("a stored block cannot be read")
 }
 
 fn says(record: &Record<'_>, unit: &Unit) -> bool {

@@ -1,0 +1,74 @@
+//! One commit, ready to be searched: what every search would have to open is opened once.
+
+use std::sync::Arc;
+
+use tantivy::columnar::Column;
+use tantivy::index::InvertedIndexReader;
+use tantivy::schema::{Field, Value};
+use tantivy::{DocAddress, Searcher, SegmentOrdinal, TantivyDocument};
+
+use super::Error;
+use super::schema::{Fields, NOTE};
+
+/// The index as of one commit.
+pub(super) struct View {
+    pub(super) searcher: Searcher,
+    pub(super) fields: Fields,
+    /// Per segment, the notes of its documents.
+    notes: Vec<Column<i64>>,
+    /// Per segment, the words of titles and of bodies.
+    words: Vec<[Arc<InvertedIndexReader>; 2]>,
+}
+
+impl View {
+    pub(super) fn of(searcher: Searcher, fields: Fields) -> Result<Self, Error> {
+        let mut notes = Vec::new();
+        let mut words = Vec::new();
+        for segment in searcher.segment_readers() {
+            notes.push(segment.fast_fields().i64(NOTE)?);
+            let title = segment.inverted_index(fields.title)?;
+            words.push([title, segment.inverted_index(fields.body)?]);
+        }
+        Ok(Self {
+            searcher,
+            fields,
+            notes,
+            words,
+        })
+    }
+
+    /// The ordinals of the segments.
+    pub(super) fn segments(&self) -> std::ops::Range<SegmentOrdinal> {
+        0..SegmentOrdinal::try_from(self.notes.len()).unwrap_or(SegmentOrdinal::MAX)
+    }
+
+    /// The words of titles or of bodies in a segment.
+    pub(super) fn words(&self, segment: SegmentOrdinal, field: Field) -> &InvertedIndexReader {
+        let [title, body] = &self.words[segment as usize];
+        if field == self.fields.title {
+            title
+        } else {
+            body
+        }
+    }
+
+    /// The note of a document.
+    pub(super) fn note(&self, address: DocAddress) -> Option<i64> {
+        self.notes
+            .get(address.segment_ord as usize)?
+            .first(address.doc_id)
+    }
+
+    /// The stored bytes of a block.
+    pub(super) fn record(&self, address: DocAddress) -> Result<Vec<u8>, Error> {
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        let bytes = document
+            .get_first(self.fields.record)
+            .and_then(|value| value.as_bytes());
+        bytes.map(<[u8]>::to_vec).ok_or_else(unreadable)
+    }
+}
+
+pub(super) fn unreadable() -> Error {
+    Error::damaged("a stored block cannot be read")
+}
