@@ -1,17 +1,20 @@
 //! What the index was last told of each file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crucible_services::data_store::ProblemKind;
 use crucible_services::note_index::FileStamp;
 
 /// What the index was last told of each file, in path order.
 ///
-/// About 100 bytes and the path for each file, so that a hint costs the index no query.
+/// About 150 bytes and the path for each file, so that a hint costs the index no query.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    files: BTreeMap<String, Entry>,
+    files: BTreeMap<Arc<str>, Entry>,
+    /// The same paths by inode, for the lookup of a file under another name.
+    inodes: BTreeSet<(u64, Arc<str>)>,
 }
 
 /// What the index was last told of one file.
@@ -25,11 +28,11 @@ pub(crate) struct Entry {
 
 impl From<HashMap<String, FileStamp>> for Known {
     fn from(files: HashMap<String, FileStamp>) -> Self {
-        let files = files
-            .into_iter()
-            .map(|(path, stamp)| (path, Entry { stamp, fault: None }))
-            .collect();
-        Self { files }
+        let mut known = Self::default();
+        for (path, stamp) in files {
+            known.insert(path, Entry { stamp, fault: None });
+        }
+        known
     }
 }
 
@@ -47,26 +50,44 @@ impl Known {
     }
 
     pub(crate) fn insert(&mut self, path: String, entry: Entry) {
-        self.files.insert(path, entry);
+        let path: Arc<str> = path.into();
+        let inode = entry.stamp.inode;
+        if let Some(old) = self.files.insert(Arc::clone(&path), entry)
+            && old.stamp.inode != inode
+        {
+            self.inodes.remove(&(old.stamp.inode, Arc::clone(&path)));
+        }
+        if inode != 0 {
+            self.inodes.insert((inode, path));
+        }
     }
 
     pub(crate) fn remove(&mut self, path: &str) {
-        self.files.remove(path);
+        if let Some((path, entry)) = self.files.remove_entry(path) {
+            self.inodes.remove(&(entry.stamp.inode, path));
+        }
+    }
+
+    /// Returns the paths with this very stamp; none where the system has no inodes.
+    pub(crate) fn with_stamp(&self, stamp: FileStamp) -> impl Iterator<Item = &str> {
+        self.inodes
+            .range((stamp.inode, Arc::from(""))..)
+            .take_while(move |(inode, _)| *inode == stamp.inode)
+            .map(|(_, path)| &**path)
+            .filter(move |path| self.get(path).is_some_and(|entry| entry.stamp == stamp))
     }
 
     /// Returns all paths, ascending.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.files.keys().map(String::as_str)
+        self.files.keys().map(|path| &**path)
     }
 
     /// Returns the paths below `folder`, ascending.
     pub(crate) fn below(&self, folder: &str) -> impl Iterator<Item = &str> {
         // '0' is the character after '/'.
-        let bounds = (
-            Bound::Excluded(format!("{folder}/")),
-            Bound::Excluded(format!("{folder}0")),
-        );
-        self.files.range(bounds).map(|(path, _)| path.as_str())
+        let (from, to) = (format!("{folder}/"), format!("{folder}0"));
+        let bounds = (Bound::Excluded(from.as_str()), Bound::Excluded(to.as_str()));
+        self.files.range::<str, _>(bounds).map(|(path, _)| &**path)
     }
 }
 

@@ -14,6 +14,7 @@
 //! Where to start reading: [`reconcile`](mod@reconcile) for one comparison from end to end,
 //! `follower` for what happens afterwards, `survey` for how disk and index are compared.
 
+mod absence;
 mod carry;
 pub mod config;
 mod engine;

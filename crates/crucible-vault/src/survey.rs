@@ -2,7 +2,7 @@
 //!
 //! Everything here blocks; the engine calls it on threads for that.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ignore::IncrementalIgnore;
 use tokio_util::sync::CancellationToken;
 
+use crate::absence::{RealFolders, is_unlisted, leave_behind, missing};
 use crate::folder::{FolderIdentity, VaultFolder};
 use crate::found::{Found, is_absent};
 use crate::known::Known;
@@ -48,6 +49,8 @@ impl Survey {
         walked.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         let mut gone = missing(self.known.paths(), &walked.found);
         gone.retain(|path| !is_unlisted(path, &walked.unlisted));
+        leave_behind(&self.folder, &self.known, &mut walked.found, &mut gone);
+        self.check_identity()?;
         Ok(plan(&self.known, walked.found, gone))
     }
 
@@ -76,15 +79,16 @@ impl Survey {
             self.look_below(&mut looks)?;
             None // a folder that came may have brought rules
         };
-        // Deletions that were only hinted at because the disk went away must not count.
-        self.check_identity()?;
         looks.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         looks.found.dedup_by(|a, b| a.path == b.path);
         let missed = looks.missed.iter().map(String::as_str);
-        let gone = missing(
+        let mut gone = missing(
             missed.filter(|path| self.known.get(path).is_some()),
             &looks.found,
         );
+        leave_behind(&self.folder, &self.known, &mut looks.found, &mut gone);
+        // Deletions that were only hinted at because the disk went away must not count.
+        self.check_identity()?;
         Ok((plan(&self.known, looks.found, gone), matcher))
     }
 
@@ -194,50 +198,4 @@ struct Looks {
     folders: BTreeSet<PathBuf>,
     /// Paths that are gone unless they are found.
     missed: HashSet<String>,
-}
-
-/// Returns those of `paths` that are not among `found`, which is sorted.
-fn missing<'a>(paths: impl Iterator<Item = &'a str>, found: &[Found]) -> Vec<String> {
-    let is_missing = |path: &&str| {
-        found
-            .binary_search_by(|file| file.path.as_str().cmp(path))
-            .is_err()
-    };
-    paths.filter(is_missing).map(str::to_owned).collect()
-}
-
-fn is_unlisted(path: &str, unlisted: &[String]) -> bool {
-    unlisted.iter().any(|folder| {
-        path.strip_prefix(folder.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
-}
-
-/// Remembers which folders of the vault are reached without passing a link.
-struct RealFolders<'a> {
-    root: &'a Path,
-    seen: HashMap<PathBuf, bool>,
-}
-
-impl<'a> RealFolders<'a> {
-    fn new(root: &'a Path) -> Self {
-        Self {
-            root,
-            seen: HashMap::new(),
-        }
-    }
-
-    fn contains(&mut self, relative: &Path) -> bool {
-        let Some(parent) = relative.parent() else {
-            return true; // the root
-        };
-        if let Some(known) = self.seen.get(relative) {
-            return *known;
-        }
-        let real = self.contains(parent)
-            && std::fs::symlink_metadata(self.root.join(relative))
-                .is_ok_and(|metadata| metadata.is_dir());
-        self.seen.insert(relative.to_path_buf(), real);
-        real
-    }
 }

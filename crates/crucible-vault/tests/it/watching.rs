@@ -92,6 +92,60 @@ async fn renamed_file_and_folder_are_moves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn move_into_a_folder_that_is_looked_at_first_is_a_move() {
+    let vault = TestVault::patient();
+    vault.write("a.md", "a");
+    let service = vault.serve().await;
+    vault.index.take_log();
+    std::fs::create_dir(vault.root().join("sub")).unwrap();
+    // The folder rests before the old name does.
+    tokio::time::sleep(vault.config.quiet_period / 2).await;
+    vault.rename("a.md", "sub/a.md");
+    vault.wait_until_equal().await;
+    assert_eq!(vault.index.take_log(), ["a.md->sub/a.md"]);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_name_that_is_looked_at_first_waits_for_the_new_one() {
+    let vault = TestVault::patient();
+    vault.write("old/a.md", "a");
+    let service = vault.serve().await;
+    vault.index.take_log();
+    std::fs::rename(vault.root().join("old"), vault.outside("on its way")).unwrap();
+    tokio::time::sleep(vault.config.quiet_period / 2).await;
+    std::fs::rename(vault.outside("on its way"), vault.root().join("new")).unwrap();
+    vault.wait_until_equal().await;
+    assert_eq!(vault.index.take_log(), ["old/a.md->new/a.md"]);
+    service.stop().await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn links_copies_and_swaps_are_not_moves() {
+    let vault = TestVault::patient();
+    vault.write("a.md", "a");
+    vault.write("b.md", "bb");
+    let service = vault.serve().await;
+    vault.index.take_log();
+    let at = |path: &str| vault.root().join(path);
+    std::fs::hard_link(at("a.md"), at("linked.md")).unwrap();
+    std::fs::copy(at("a.md"), at("copied.md")).unwrap();
+    vault.wait_until_equal().await;
+    let mut log = vault.index.take_log();
+    log.sort();
+    assert_eq!(log, ["+copied.md", "+linked.md"]);
+    vault.rename("a.md", ".swap");
+    vault.rename("b.md", "a.md");
+    vault.rename(".swap", "b.md");
+    vault.wait_until_equal().await;
+    let mut log = vault.index.take_log();
+    log.sort();
+    assert_eq!(log, ["+a.md", "+b.md"]);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn folder_moved_out_is_removed_and_moved_in_is_indexed() {
     let vault = TestVault::new();
     vault.write("folder/a.md", "a");

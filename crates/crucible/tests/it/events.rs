@@ -102,6 +102,18 @@ fn moved_file_is_told_once_and_found_at_its_new_place() {
 }
 
 #[test]
+fn file_moved_into_a_folder_of_the_same_moment_is_told_once() {
+    let (place, mut daemon, events) = watched(&[("a.md", "needle"), ("b.md", "[[new]]")]);
+    fs::create_dir(place.vault().join("sub")).unwrap();
+    fs::rename(place.vault().join("a.md"), place.vault().join("sub/new.md")).unwrap();
+    daemon.wait_found("needle", &["sub/new.md"]);
+    let seen = settled(&place, &events);
+    assert_eq!(filesystem(&seen, "a.md"), ["filesystem.file_moved"]);
+    assert_eq!(filesystem(&seen, "sub/new.md"), ["filesystem.file_moved"]);
+    daemon.stop();
+}
+
+#[test]
 fn unchanged_content_is_not_told() {
     let (place, daemon, events) = watched(&[("a.md", "x")]);
     place.write("a.md", "x");
