@@ -41,5 +41,5 @@ function words(tag, text, className) {
 
 // The dotted name, as in filesystem.file_created or custom.anything.
 function dotted({ category, type, name }) {
-  return category + "." + (name ?? type.replace(category + "_", ""));
+  return category + "." + (name ?? type);
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Declares one category: an enum of its event types with their names in snake case.
+/// Declares one category: an enum of its event types with their names in snake case. The name is
+/// both the `type` in JSON and the last part of the dotted name.
 macro_rules! event_types {
     (
         $(#[$meta:meta])*
@@ -12,10 +13,10 @@ macro_rules! event_types {
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(tag = "type", rename_all = "snake_case")]
+        #[serde(tag = "type")]
         #[non_exhaustive]
         pub enum $category {
-            $( $(#[$vmeta])* $variant $({ $($(#[$fmeta])* $field: $ty),* })?, )*
+            $( $(#[$vmeta])* #[serde(rename = $name)] $variant $({ $($(#[$fmeta])* $field: $ty),* })?, )*
         }
 
         impl $category {
@@ -25,6 +26,12 @@ macro_rules! event_types {
                 match self {
                     $( Self::$variant { .. } => concat!($prefix, ".", $name), )*
                 }
+            }
+
+            /// One event of each type.
+            #[cfg(test)]
+            fn samples() -> Vec<Self> {
+                vec![$( Self::$variant $({ $($field: tests::Sample::sample(),)* })?, )*]
             }
         }
     };
@@ -347,6 +354,86 @@ event_types! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A value for any field of an event.
+    pub(super) trait Sample {
+        fn sample() -> Self;
+    }
+
+    impl Sample for String {
+        fn sample() -> Self {
+            "text".to_owned()
+        }
+    }
+
+    impl Sample for Vec<String> {
+        fn sample() -> Self {
+            vec!["text".to_owned()]
+        }
+    }
+
+    impl Sample for u64 {
+        fn sample() -> Self {
+            7
+        }
+    }
+
+    impl Sample for crate::health::HealthStatus {
+        fn sample() -> Self {
+            Self::Degraded
+        }
+    }
+
+    #[test]
+    fn category_and_type_in_json_make_the_dotted_name() {
+        let mut events: Vec<EventType> = Vec::new();
+        events.extend(
+            FilesystemEventType::samples()
+                .into_iter()
+                .map(EventType::Filesystem),
+        );
+        events.extend(
+            DatabaseEventType::samples()
+                .into_iter()
+                .map(EventType::Database),
+        );
+        events.extend(
+            ExternalEventType::samples()
+                .into_iter()
+                .map(EventType::External),
+        );
+        events.extend(McpEventType::samples().into_iter().map(EventType::Mcp));
+        events.extend(
+            ServiceEventType::samples()
+                .into_iter()
+                .map(EventType::Service),
+        );
+        events.extend(
+            SystemEventType::samples()
+                .into_iter()
+                .map(EventType::System),
+        );
+        for event in events {
+            let json = serde_json::to_value(&event).unwrap();
+            let part = |field: &str| json[field].as_str().unwrap().to_owned();
+            let dotted = format!("{}.{}", part("category"), part("type"));
+            assert_eq!(dotted, event.name());
+            assert_eq!(serde_json::from_value::<EventType>(json).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn custom_event_is_named_by_its_teller() {
+        let event = EventType::Custom {
+            name: "mine".to_owned(),
+        };
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({ "category": "custom", "name": "mine" })
+        );
+        assert_eq!(event.name(), "custom.mine");
+    }
 
     #[test]
     fn json_is_flat_and_round_trips() {

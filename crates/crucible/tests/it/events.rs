@@ -208,7 +208,7 @@ fn restarted_service_is_told_state_by_state() {
     assert_eq!(answer["state"], "running");
     let is_change = |event: &Value, to: &str| {
         let kind = &event["event_type"];
-        kind["type"] == "service_status_changed"
+        kind["type"] == "status_changed"
             && kind["service"] == "mcp-gateway"
             && kind["new_status"] == to
     };
