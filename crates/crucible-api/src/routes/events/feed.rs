@@ -86,10 +86,12 @@ impl Feed {
             Some(Ready::Oldest(event)) => return Some(event_line(&event, self.named)),
             None => {}
         }
+        // What was told before the end still goes out, the end itself included; a reader that does
+        // not keep up is cut at the drain deadline.
         let received = tokio::select! {
             biased;
-            () = self.closing.cancelled() => return None,
             received = self.subscription.recv() => received?,
+            () = self.closing.cancelled() => return None,
         };
         Some(match received {
             Received::Event(event) => event_line(&event, self.named),
