@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::facts::batch::TextChange;
 use crate::facts::{Mark, outbox};
-use crate::open::text::{TextOpened, open_own, rebuild_text};
+use crate::open::text::{TextOpened, check, has_room, open_own, rebuild_text};
 use crate::readers::Readers;
 use crate::shared::Shared;
 use crate::text::{self, TextIndex};
@@ -41,6 +41,8 @@ const FIRST_INDEX_REST: Duration = Duration::from_secs(3);
 /// How long the feeder waits before it tries a failed index again: first, and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// How often in a row an index may fail as a damaged one does, although its last commit is sound.
+const SUSPICIONS_MAX: u32 = 4;
 /// How long the feeder sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -79,6 +81,10 @@ pub(crate) struct Feeder {
     waiters: Vec<oneshot::Sender<Result<(), Error>>>,
     /// When the last batch of a first build came.
     first_index: Option<Instant>,
+    /// How long to wait after the next failure; grows until a commit succeeds.
+    retry_wait: Duration,
+    /// How often since the last commit the index failed as a damaged one does.
+    suspicions: u32,
 }
 
 enum State {
@@ -87,11 +93,20 @@ enum State {
     Failed {
         index: Arc<TextIndex>,
         message: String,
-        /// The index must be built anew.
-        is_damaged: bool,
+        doubt: Doubt,
         retry_at: Instant,
-        wait: Duration,
     },
+}
+
+/// What a failure to write says about what was written before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// Nothing: the disk is full, or the system refused.
+    None,
+    /// The last commit must be checked before it is built upon.
+    Suspected,
+    /// The index must be built anew.
+    Damaged,
 }
 
 /// What a feeder needs of its store.
@@ -120,6 +135,8 @@ impl Feeder {
             _lock: parts.lock,
             waiters: Vec::new(),
             first_index: None,
+            retry_wait: RETRY_FIRST,
+            suspicions: 0,
         }
     }
 
@@ -207,6 +224,10 @@ impl Feeder {
             feed.commit(&self.shared)?;
         }
         let is_at_rest = feed.waiting.is_empty() && !feed.is_dirty();
+        let has_committed = feed.has_committed();
+        if is_at_rest || has_committed {
+            self.forget_failure();
+        }
         if is_awaited {
             for waiter in self.waiters.drain(..) {
                 let _gone = waiter.send(Ok(()));
@@ -293,10 +314,18 @@ impl Feeder {
     }
 
     fn fail(&mut self, failure: &Failure) {
-        let message = failure.message();
-        let (index, wait) = match &self.state {
-            State::Feeding(feed) => (feed.index(), RETRY_FIRST),
-            State::Failed { index, wait, .. } => (Arc::clone(index), (*wait * 2).min(RETRY_MAX)),
+        let (doubt, message) = self.judge(failure);
+        let wait = self.retry_wait;
+        self.retry_wait = (wait * 2).min(RETRY_MAX);
+        let (index, doubt) = match &self.state {
+            State::Feeding(feed) => (feed.index(), doubt),
+            // It has been moved aside already, and its successor could not be made.
+            State::Failed {
+                index,
+                doubt: Doubt::Damaged,
+                ..
+            } => (Arc::clone(index), Doubt::Damaged),
+            State::Failed { index, .. } => (Arc::clone(index), doubt),
         };
         tracing::warn!(
             error = message,
@@ -307,34 +336,84 @@ impl Feeder {
         self.state = State::Failed {
             index,
             message,
-            is_damaged: matches!(failure, Failure::Text(text::Error::Damaged { .. })),
+            doubt,
             retry_at: Instant::now() + wait,
-            wait,
         };
+    }
+
+    /// Says what a failure tells about the index, and what people are told.
+    ///
+    /// A full disk breaks the library's threads off, which looks like damage from outside. So
+    /// that is only suspected: the last commit is checked, and believed in when it is sound.
+    fn judge(&mut self, failure: &Failure) -> (Doubt, String) {
+        let is_suspect = matches!(
+            failure,
+            Failure::Text(text::Error::Damaged { .. } | text::Error::Absent)
+        );
+        let is_full = matches!(failure, Failure::Text(text::Error::Full { .. }));
+        if is_full || (is_suspect && !has_room(&self.shared.config)) {
+            let message = format!(
+                "the disk is full, so the text index cannot be written: free space on the disk \
+                 of {}; it goes on by itself",
+                self.shared.config.index_dir.display()
+            );
+            return (Doubt::None, message);
+        }
+        if !is_suspect {
+            return (Doubt::None, failure.message());
+        }
+        self.suspicions += 1;
+        let doubt = if self.suspicions < SUSPICIONS_MAX {
+            Doubt::Suspected
+        } else {
+            Doubt::Damaged
+        };
+        (doubt, failure.message())
+    }
+
+    /// Forgets the last failure: the index is written again.
+    fn forget_failure(&mut self) {
+        self.retry_wait = RETRY_FIRST;
+        self.suspicions = 0;
+        if self.shared.text_mut().failure.take().is_some() {
+            tracing::info!("the text index is written again");
+        }
+    }
+
+    /// Says whether the index that failed must be built anew.
+    fn must_rebuild(&self, doubt: Doubt) -> Result<bool, Failure> {
+        if doubt != Doubt::Suspected {
+            return Ok(doubt == Doubt::Damaged);
+        }
+        match check(&self.shared.config) {
+            Ok(()) => Ok(false),
+            Err(text::Error::Damaged { .. } | text::Error::Absent) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Goes back to the last commit, or to an empty index when that is damaged, and catches up.
     fn begin_again(&mut self) -> Result<(), Failure> {
-        let State::Failed {
-            index, is_damaged, ..
-        } = &self.state
-        else {
+        let State::Failed { index, doubt, .. } = &self.state else {
             return Ok(());
         };
-        let (index, cursor) = if *is_damaged {
+        let (index, doubt) = (Arc::clone(index), *doubt);
+        let (index, cursor) = if self.must_rebuild(doubt)? {
+            if let State::Failed { doubt, .. } = &mut self.state {
+                *doubt = Doubt::Damaged;
+            }
             let opened = rebuild_text(&self.shared.config)?;
             *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&opened.index);
             tracing::warn!("the text index is damaged; it was moved aside and is built anew");
             (opened.index, opened.cursor)
         } else {
             index.rollback()?;
-            (Arc::clone(index), index.cursor().cast_signed())
+            let cursor = index.cursor().cast_signed();
+            (index, cursor)
         };
         self.shared.text_cursor.store(cursor, Ordering::Relaxed);
         self.state = State::Feeding(Box::new(Feed::new(index, cursor)));
-        self.catch_up()?;
-        self.shared.text_mut().failure = None;
-        Ok(())
+        self.catch_up()
     }
 
     fn close(&mut self) {

@@ -29,7 +29,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use fault::Error;
+pub(crate) use fault::{Error, is_full};
 pub(crate) use index::{Mode, Settings, TextIndex};
 
 /// A note as it is handed to the index.

@@ -41,6 +41,7 @@ pub(crate) struct Feed {
     /// When the first and the last change since the last commit came.
     changed: Option<(Instant, Instant)>,
     is_bulk: bool,
+    has_committed: bool,
 }
 
 impl Feed {
@@ -53,6 +54,7 @@ impl Feed {
             taken: 0,
             changed: None,
             is_bulk: false,
+            has_committed: false,
         }
     }
 
@@ -177,6 +179,11 @@ impl Feed {
         self.changed.is_some()
     }
 
+    /// Says whether there was a commit.
+    pub(super) fn has_committed(&self) -> bool {
+        self.has_committed
+    }
+
     /// When the next commit is due, if there is something to commit.
     pub(super) fn commit_due(&self, config: &StoreConfig) -> Option<Instant> {
         let (first, last) = self.changed?;
@@ -198,6 +205,7 @@ impl Feed {
         };
         self.index.commit(reached.cast_unsigned())?;
         self.committed = reached;
+        self.has_committed = true;
         self.changed = None;
         shared.text_cursor.store(reached, Ordering::Relaxed);
         shared.remove_pending(std::mem::take(&mut self.taken));

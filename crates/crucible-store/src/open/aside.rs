@@ -24,6 +24,20 @@ pub(super) fn move_aside(path: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(to))
 }
 
+/// Says whether the folder at `path` holds nothing but what a creation that failed leaves behind:
+/// files whose names begin with a dot.
+pub(super) fn is_blank(path: &Path) -> io::Result<bool> {
+    if !path.is_dir() {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(path)? {
+        if !entry?.file_name().to_string_lossy().starts_with('.') {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Deletes the file or folder at `path`, if there is one.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let removed = match std::fs::symlink_metadata(path) {

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use super::OpenError;
-use super::aside::move_aside;
+use super::aside::{is_blank, move_aside, remove};
 use crate::config::StoreConfig;
-use crate::text::{Error, Mode, Settings, TextIndex};
+use crate::text::{Error, Mode, Settings, TextIndex, is_full};
+
+/// The file that is written to find out whether there is room.
+const PROBE: &str = ".room";
+/// How large it is: more than the smallest files of a commit.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// A text index and the outbox position of its last commit.
 #[derive(Debug)]
@@ -66,10 +71,37 @@ pub(crate) fn open_own(config: &StoreConfig) -> Result<Arc<TextIndex>, Error> {
     Ok(Arc::new(index))
 }
 
+/// Says whether the last commit can be read; [`Error::Damaged`] or [`Error::Absent`] if not.
+pub(crate) fn check(config: &StoreConfig) -> Result<(), Error> {
+    let (_index, _cursor) =
+        TextIndex::open(&config.text_dir(), Mode::ReadOnly, Settings::default())?;
+    Ok(())
+}
+
+/// Says whether the disk of the text index has room for more than a trifle.
+pub(crate) fn has_room(config: &StoreConfig) -> bool {
+    let dir = config.text_dir();
+    let dir = if dir.is_dir() {
+        &dir
+    } else {
+        &config.index_dir
+    };
+    let probe = dir.join(PROBE);
+    let written = std::fs::write(&probe, vec![1; PROBE_BYTES]);
+    let _removed = remove(&probe);
+    !written.is_err_and(|error| is_full(&error))
+}
+
 /// Moves the text index aside and opens a new one.
 pub(crate) fn rebuild_text(config: &StoreConfig) -> Result<TextOpened, Error> {
     let dir = config.text_dir();
-    let aside = move_aside(&dir).map_err(|error| Error::Refused {
+    // What a creation left behind that failed is worth nothing to anybody.
+    let aside = match is_blank(&dir) {
+        Ok(true) => remove(&dir).map(|()| None),
+        Ok(false) => move_aside(&dir),
+        Err(error) => Err(error),
+    };
+    let aside = aside.map_err(|error| Error::Refused {
         reason: format!("{} cannot be moved aside: {error}", dir.display()),
     })?;
     if let Some(aside) = aside {

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tantivy::TantivyError;
-use tantivy::directory::error::{OpenDirectoryError, OpenReadError, OpenWriteError};
+use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
 
 /// Why the text index does not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,12 @@ pub(crate) enum Error {
         /// What it said.
         reason: String,
     },
+    /// There is no room on the disk; the last commit is as it was.
+    #[error("the disk is full ({reason})")]
+    Full {
+        /// What the operating system said.
+        reason: String,
+    },
     /// The query has nothing that can be searched.
     #[error("{message}")]
     InvalidQuery {
@@ -46,6 +52,9 @@ impl Error {
 impl From<TantivyError> for Error {
     fn from(error: TantivyError) -> Self {
         let reason = error.to_string();
+        if speaks_of_room(&error) {
+            return Self::Full { reason };
+        }
         let refused = match &error {
             TantivyError::LockFailure(..) => return Self::Busy,
             TantivyError::IoError(io)
@@ -63,6 +72,33 @@ impl From<TantivyError> for Error {
             Self::Damaged { reason }
         }
     }
+}
+
+/// Says whether the library failed for want of room, however it wrapped that.
+fn speaks_of_room(error: &TantivyError) -> bool {
+    match error {
+        TantivyError::IoError(io)
+        | TantivyError::LockFailure(LockError::IoError(io), _)
+        | TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. })
+        | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: io, .. })
+        | TantivyError::OpenDirectoryError(
+            OpenDirectoryError::IoError { io_error: io, .. }
+            | OpenDirectoryError::FailedToCreateTempDir(io),
+        ) => is_full(io),
+        _ => false,
+    }
+}
+
+/// Says whether an I/O error, or one that it wraps, tells that there is no room.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    let mut cause = Some(error);
+    while let Some(io) = cause {
+        if matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            return true;
+        }
+        cause = io.get_ref().and_then(|inner| inner.downcast_ref());
+    }
+    false
 }
 
 /// Whether an I/O error speaks of the machine, not of what stands in the files.
@@ -105,7 +141,12 @@ mod tests {
         let full = std::io::Error::from(ErrorKind::StorageFull);
         assert!(matches!(
             Error::from(TantivyError::from(full)),
-            Error::Refused { .. }
+            Error::Full { .. }
+        ));
+        let wrapped = std::io::Error::other(std::io::Error::from(ErrorKind::StorageFull));
+        assert!(matches!(
+            Error::from(TantivyError::from(wrapped)),
+            Error::Full { .. }
         ));
         let cut = std::io::Error::from(ErrorKind::UnexpectedEof);
         assert!(matches!(

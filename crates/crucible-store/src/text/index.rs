@@ -166,7 +166,7 @@ impl TextIndex {
         })
     }
 
-    /// Forgets everything since the last commit.
+    /// Forgets everything since the last commit; the files stay where they are.
     ///
     /// # Errors
     /// When the index cannot be written.

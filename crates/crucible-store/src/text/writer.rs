@@ -84,7 +84,11 @@ impl Writer {
         self.documents += documents.len();
         let writer = self.writer()?;
         for document in documents {
-            writer.add_document(document)?;
+            if let Err(error) = writer.add_document(document) {
+                // Only the worker that ended knows why; it says so when it is joined.
+                writer.prepare_commit()?;
+                return Err(error.into());
+            }
         }
         Ok(())
     }
@@ -127,14 +131,17 @@ impl Writer {
         Ok(())
     }
 
+    /// Goes back to the last commit, with a writer that knows nothing of the former one: after
+    /// an error that one may have lost its threads or its lock.
     pub(super) fn rollback(&mut self) -> Result<(), Error> {
         self.touched.clear();
         self.documents = 0;
-        if let Some(writer) = &mut self.open
-            && let Err(error) = writer.rollback()
-        {
-            self.open = None;
-            return Err(error.into());
+        if self.open.take().is_some() {
+            // What the former one left half written takes room that may be needed now.
+            let left = self.writer()?.garbage_collect_files().wait();
+            if let Err(error) = left {
+                tracing::debug!(%error, "files of the text index were left behind");
+            }
         }
         Ok(())
     }

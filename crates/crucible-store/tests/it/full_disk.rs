@@ -4,9 +4,13 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use crucible_services::note_index::{ChangeBatch, ChangeOrigin, NoteIndex as _};
+use crucible_services::health::HealthStatus;
+use crucible_services::note_index::{ChangeBatch, ChangeOrigin, FileChange, NoteIndex as _};
+use crucible_services::service_traits::ServiceLifecycle as _;
+use crucible_store::Store;
 
 use crate::bench::{MemoryVault, found, open, until};
+use crate::serving::serve;
 
 /// A file system of 24 MiB in memory, gone with the value.
 struct SmallDisk(tempfile::TempDir);
@@ -86,4 +90,85 @@ async fn a_full_disk_costs_no_note() {
         (vault.paths().len() - 1).min(100)
     );
     store.close().await;
+    assert_nothing_was_moved_aside(&disk.path().join("index"), &vault).await;
+}
+
+/// A store whose facts have room and whose text index stands on `disk`.
+async fn open_with_text_on(disk: &Path, index: &Path, vault: &Arc<MemoryVault>) -> Store {
+    let store = open(index.to_owned(), vault).await;
+    let apples = vault.write("a.md", "apples");
+    apply(&store, apples).await.unwrap();
+    store.settle().await.unwrap();
+    store.close().await;
+    let (text, moved) = (index.join("text"), disk.join("text"));
+    std::fs::create_dir(&moved).unwrap();
+    for entry in std::fs::read_dir(&text).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), moved.join(entry.file_name())).unwrap();
+    }
+    std::fs::remove_dir_all(&text).unwrap();
+    std::os::unix::fs::symlink(&moved, &text).unwrap();
+    open(index.to_owned(), vault).await
+}
+
+async fn apply(store: &Store, change: FileChange) -> Result<(), String> {
+    let batch = ChangeBatch {
+        changes: vec![change],
+        origin: ChangeOrigin::Change,
+    };
+    let applied = store.apply(batch).await;
+    applied.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Neither while the store was open nor when it opens again.
+async fn assert_nothing_was_moved_aside(index: &Path, vault: &Arc<MemoryVault>) {
+    let entries = std::fs::read_dir(index).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let aside: Vec<_> = names.filter(|name| name.contains(".damaged-")).collect();
+    assert_eq!(aside, [""; 0]);
+    let store = open(index.to_owned(), vault).await;
+    assert_eq!(store.recovered(), [""; 0]);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_index_without_room_is_kept_and_goes_on_by_itself() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("skipped: mounting a small file system needs root");
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let index = place.path().join("index");
+    let vault = Arc::new(MemoryVault::default());
+    let store = open_with_text_on(disk.path(), &index, &vault).await;
+    let serving = serve(&store).await;
+    fill(disk.path());
+    // Batch after batch, so that it fails while documents are added as well as at a commit.
+    for number in 0..200 {
+        let words: String = (0..2000).map(|word| format!("w{number}x{word} ")).collect();
+        let change = vault.write(&format!("{number}.md"), format!("bananas {words}"));
+        apply(&store, change).await.unwrap();
+        if number % 40 == 0 {
+            let error = store.settle().await.unwrap_err().to_string();
+            assert!(error.contains("the disk is full"), "{error}");
+        }
+    }
+    let health = serving.service.health_check().await.unwrap();
+    let reason = health.message.unwrap_or_default();
+    assert_eq!(health.status, HealthStatus::Degraded, "{reason}");
+    assert!(reason.contains("free space"), "{reason}");
+    assert_eq!(found(&store, "apples").await, ["a.md"]);
+
+    std::fs::remove_file(disk.path().join("filler")).unwrap();
+    until("the text index has recovered", async || {
+        store.settle().await.is_ok()
+    })
+    .await;
+    assert_eq!(found(&store, "bananas").await.len(), 100);
+    assert_eq!(found(&store, "w199x1999").await, ["199.md"]);
+    let health = serving.service.health_check().await.unwrap();
+    assert_eq!(health.status, HealthStatus::Healthy);
+    serving.stop().await;
+    store.close().await;
+    assert_nothing_was_moved_aside(&index, &vault).await;
 }

@@ -57,13 +57,13 @@ fn line(event: &DaemonEvent) -> String {
     format!("{} {}", event.event_type.name(), what.join(" "))
 }
 
-struct Serving {
-    service: StoreService,
+pub(crate) struct Serving {
+    pub(crate) service: StoreService,
     listener: Arc<Listener>,
     tasks: TaskOwner,
 }
 
-async fn serve(store: &Store) -> Serving {
+pub(crate) async fn serve(store: &Store) -> Serving {
     let serving = Serving {
         service: StoreService::new(store.clone()),
         listener: Arc::default(),
@@ -82,7 +82,7 @@ impl Serving {
         self.service.start(context).await.unwrap();
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.service.stop().await.unwrap();
         self.tasks.shutdown(DEADLINE).await.unwrap();
     }

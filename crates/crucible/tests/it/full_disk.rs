@@ -63,8 +63,29 @@ fn full_disk_is_told_and_the_index_completed_once_there_is_room() {
     daemon.wait_ready();
     assert_eq!(daemon.get("/api/v1/stats")["notes"], 400);
     daemon.wait_found("word79999", &["399.md"]);
+    let log = daemon.log();
+    assert!(!log.contains("moved aside"), "{log}");
     daemon.stop();
+    let aside = moved_aside(&data);
+    assert!(aside.is_empty(), "{aside:?}");
     drop(disk);
+}
+
+/// The parts of the index that were taken for damaged, wherever they are below `folder`.
+fn moved_aside(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().contains(".damaged-") {
+                found.push(path);
+            } else if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
 }
 
 fn grow(disk: &Path, megabytes: u32) {
