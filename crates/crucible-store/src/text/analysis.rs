@@ -121,7 +121,7 @@ pub(super) fn words(text: &str, limit: usize) -> Vec<Word> {
         && let Some((_, single)) = scanner.next(&mut buffer)
     {
         let literal = buffer.clone();
-        stems.stem(&mut buffer);
+        stems.stem_once(&mut buffer);
         words.push(Word {
             literal,
             stem: buffer.clone(),

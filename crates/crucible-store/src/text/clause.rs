@@ -20,6 +20,9 @@ use super::view::View;
 /// How much more a word counts in a title.
 const TITLE_BOOST: Score = 1.3;
 
+/// How many words a title has, more or less.
+const TITLE_WORDS: u64 = 4;
+
 /// A word or phrase in one field that is there at all.
 pub(super) struct Clause {
     /// The part of the query that it stands for.
@@ -38,26 +41,38 @@ struct Found {
 }
 
 impl Clause {
-    /// The clauses of a part of the query, none for a field that lacks one of its words.
+    /// The clauses of a part of the query; none when one of its words is nowhere.
     pub(super) fn of_unit(view: &View, place: usize, unit: &Unit) -> Result<Vec<Self>, Error> {
-        let mut clauses = Vec::with_capacity(2);
-        for (field, boost) in [(view.fields.body, 1.0), (view.fields.title, TITLE_BOOST)] {
-            let mut words = Vec::with_capacity(unit.words.len());
-            for word in &unit.words {
-                match Found::look_up(view, field, &word.stem)? {
-                    Some(found) => words.push(found),
-                    None => break,
-                }
-            }
-            if words.len() == unit.words.len() {
-                clauses.push(Self {
-                    unit: place,
-                    words,
-                    boost,
-                });
-            }
-        }
-        Ok(clauses)
+        let body = Self::in_body(view, place, unit)?;
+        let title = match body {
+            Some(_) => Self::in_field(view, view.fields.title, TITLE_BOOST, place, unit)?,
+            None => None,
+        };
+        Ok(body.into_iter().chain(title).collect())
+    }
+
+    /// The clause that finds a part of the query wherever it is; titles are in the body too.
+    pub(super) fn in_body(view: &View, place: usize, unit: &Unit) -> Result<Option<Self>, Error> {
+        Self::in_field(view, view.fields.body, 1.0, place, unit)
+    }
+
+    fn in_field(
+        view: &View,
+        field: Field,
+        boost: Score,
+        place: usize,
+        unit: &Unit,
+    ) -> Result<Option<Self>, Error> {
+        let found = unit
+            .words
+            .iter()
+            .map(|word| Found::look_up(view, field, &word.stem));
+        let words = found.collect::<Result<Option<Vec<Found>>, Error>>()?;
+        Ok(words.map(|words| Self {
+            unit: place,
+            words,
+            boost,
+        }))
     }
 
     /// A single word of one field.
@@ -74,6 +89,13 @@ impl Clause {
             words: vec![found],
             boost,
         }))
+    }
+
+    /// Whether it only adds weight to what another clause finds.
+    pub(super) fn is_title(&self, view: &View) -> bool {
+        self.words
+            .iter()
+            .all(|word| word.term.field() == view.fields.title)
     }
 
     /// How many blocks can have it at most.
@@ -139,23 +161,35 @@ impl Found {
 }
 
 /// What BM25 asks about the words of some clauses, from what was looked up.
+///
+/// A word is as rare in a title as it is anywhere: titles stand in leads only, and their own counts
+/// would make every word of a title look rare.
 pub(super) struct Frequencies<'a> {
     view: &'a View,
-    known: HashMap<&'a Term, u64>,
+    known: HashMap<(Field, &'a [u8]), u64>,
 }
 
 impl<'a> Frequencies<'a> {
     pub(super) fn new(view: &'a View, clauses: &'a [Clause]) -> Self {
         let words = clauses.iter().flat_map(|clause| &clause.words);
+        let known = words.map(|word| {
+            (
+                (word.term.field(), word.term.serialized_value_bytes()),
+                word.blocks,
+            )
+        });
         Self {
             view,
-            known: words.map(|word| (&word.term, word.blocks)).collect(),
+            known: known.collect(),
         }
     }
 }
 
 impl Bm25StatisticsProvider for Frequencies<'_> {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        if field == self.view.fields.title {
+            return Ok(self.total_num_docs()? * TITLE_WORDS);
+        }
         let count = |segment| self.view.words(segment, field).total_num_tokens();
         Ok(self.view.segments().map(count).sum())
     }
@@ -165,7 +199,10 @@ impl Bm25StatisticsProvider for Frequencies<'_> {
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        match self.known.get(term) {
+        match self
+            .known
+            .get(&(self.view.fields.body, term.serialized_value_bytes()))
+        {
             Some(&blocks) => Ok(blocks),
             None => self.view.searcher.doc_freq(term),
         }

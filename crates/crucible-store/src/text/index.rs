@@ -22,7 +22,7 @@ use super::{NoteText, verify};
 
 const META: &str = "meta.json";
 /// Bytes of records that are compressed, and so decompressed, together.
-const RECORD_BLOCK_BYTES: usize = 2 * 1024;
+const RECORD_BLOCK_BYTES: usize = 1024;
 
 /// Who may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

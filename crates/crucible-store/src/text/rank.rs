@@ -32,11 +32,41 @@ pub(super) struct Ranked {
 }
 
 struct Sum {
+    /// What is shown: the block that has most of the query.
     best: Block,
+    best_value: f32,
+    /// The highest score of a block.
+    top: f32,
     rest: f32,
     rest_count: usize,
     units: u32,
     named: bool,
+}
+
+impl Sum {
+    const fn new(best: Block, best_value: f32, named: bool) -> Self {
+        let (top, units) = (best.score, best.units);
+        Self {
+            best,
+            best_value,
+            top,
+            rest: 0.0,
+            rest_count: 0,
+            units,
+            named,
+        }
+    }
+
+    fn add(&mut self, block: Block, value: f32) {
+        if self.rest_count < REST_MAX {
+            self.rest += block.score;
+            self.rest_count += 1;
+        }
+        self.units |= block.units;
+        if value > self.best_value {
+            (self.best, self.best_value) = (block, value);
+        }
+    }
 }
 
 /// Ranks the notes of `blocks`, which come best first, and of `named`, whose name is the query.
@@ -49,57 +79,48 @@ pub(super) fn collapse(
     let mut places: HashMap<i64, usize> = HashMap::with_capacity(blocks.len());
     let mut sums: Vec<Sum> = Vec::with_capacity(blocks.len());
     for &block in blocks {
+        let value = block.score * coverage(block.units, weights);
         let place = *places.entry(block.note).or_insert(sums.len());
-        if let Some(sum) = sums.get_mut(place) {
-            if sum.rest_count < REST_MAX {
-                sum.rest += block.score;
-                sum.rest_count += 1;
-            }
-            sum.units |= block.units;
-        } else {
-            sums.push(Sum {
-                best: block,
-                rest: 0.0,
-                rest_count: 0,
-                units: block.units,
-                named: false,
-            });
+        match sums.get_mut(place) {
+            Some(sum) => sum.add(block, value),
+            None => sums.push(Sum::new(block, value, false)),
         }
     }
-    for &(note, lead) in named {
+    for &(note, address) in named {
         let place = *places.entry(note).or_insert(sums.len());
         if let Some(sum) = sums.get_mut(place) {
             sum.named = true;
         } else {
-            let best = Block {
-                note,
-                address: lead,
-                score: 0.0,
-                units: 0,
-            };
-            sums.push(Sum {
-                best,
-                rest: 0.0,
-                rest_count: 0,
-                units: 0,
-                named: true,
-            });
+            sums.push(Sum::new(
+                Block {
+                    note,
+                    address,
+                    score: 0.0,
+                    units: 0,
+                },
+                0.0,
+                true,
+            ));
         }
     }
     in_tiers(&sums, weights)
 }
 
-fn in_tiers(sums: &[Sum], weights: &[f32]) -> Vec<Ranked> {
+/// The share of the query that `units` are, squared.
+fn coverage(units: u32, weights: &[f32]) -> f32 {
     let all: f32 = weights.iter().sum();
+    let has = weights
+        .iter()
+        .enumerate()
+        .filter(|(unit, _)| units & (1 << unit) != 0);
+    (has.map(|(_, weight)| weight).sum::<f32>() / all.max(f32::MIN_POSITIVE)).powi(2)
+}
+
+fn in_tiers(sums: &[Sum], weights: &[f32]) -> Vec<Ranked> {
     let everything = u32::try_from((1_u64 << weights.len().min(32)) - 1).unwrap_or(u32::MAX);
     let mut tiers: [Vec<Ranked>; 3] = Default::default();
     for sum in sums {
-        let has = weights
-            .iter()
-            .enumerate()
-            .filter(|(unit, _)| sum.units & (1 << unit) != 0);
-        let coverage = has.map(|(_, weight)| weight).sum::<f32>() / all.max(f32::MIN_POSITIVE);
-        let score = (sum.best.score + REST_SHARE * sum.rest) * coverage * coverage;
+        let score = (sum.top + REST_SHARE * sum.rest) * coverage(sum.units, weights);
         let tier = if sum.named {
             2
         } else {
@@ -190,6 +211,16 @@ mod tests {
         let blocks = [block(1, 9.0, 3), block(2, 1.0, 1)];
         assert_eq!(order(&blocks, &[1.0, 1.0], &[7]), [7, 1, 2]);
         assert_eq!(order(&blocks, &[1.0, 1.0], &[2]), [2, 1]);
+    }
+
+    #[test]
+    fn the_block_with_most_of_the_query_is_shown() {
+        let at = |doc, score, units| Block {
+            address: DocAddress::new(0, doc),
+            ..block(1, score, units)
+        };
+        let ranked = collapse(&[at(1, 5.0, 1), at(2, 4.0, 3)], &[1.0, 1.0], &[]);
+        assert_eq!(ranked[0].best, DocAddress::new(0, 2));
     }
 
     proptest! {

@@ -13,25 +13,27 @@ pub(super) struct Record<'a> {
     pub(super) path: &'a str,
     pub(super) title: &'a str,
     pub(super) heading_path: Vec<&'a str>,
+    /// Of the lead: the other names of the note.
+    pub(super) names: Vec<&'a str>,
     pub(super) text: &'a str,
 }
 
-/// Writes the record of `block` of `note`.
-pub(super) fn encode(note: &NoteText<'_>, block: &TextBlock<'_>) -> Vec<u8> {
-    let headings: usize = block
-        .heading_path
-        .iter()
-        .map(|heading| heading.len() + 4)
-        .sum();
-    let mut out =
-        Vec::with_capacity(24 + note.path.len() + note.title.len() + headings + block.text.len());
-    for number in [block.line, block.ordinal, length(block.heading_path.len())] {
+/// Writes the record of `block` of `note`, with other names of the note.
+pub(super) fn encode(note: &NoteText<'_>, block: &TextBlock<'_>, names: &[&str]) -> Vec<u8> {
+    let lists = block.heading_path.iter().chain(names);
+    let lists: usize = lists.map(|text| text.len() + 4).sum();
+    let texts = note.path.len() + note.title.len() + block.text.len();
+    let mut out = Vec::with_capacity(28 + texts + lists);
+    let counts = [length(block.heading_path.len()), length(names.len())];
+    for number in [block.line, block.ordinal].into_iter().chain(counts) {
         out.extend_from_slice(&number.to_le_bytes());
     }
-    let texts = [note.path, note.title]
+    let lists = block.heading_path.iter().chain(names).copied();
+    for text in [note.path, note.title]
         .into_iter()
-        .chain(block.heading_path.iter().copied());
-    for text in texts.chain([block.text]) {
+        .chain(lists)
+        .chain([block.text])
+    {
         out.extend_from_slice(&length(text.len()).to_le_bytes());
         out.extend_from_slice(text.as_bytes());
     }
@@ -44,11 +46,11 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record<'_>> {
     let line = take_number(&mut rest)?;
     let ordinal = take_number(&mut rest)?;
     let headings = take_number(&mut rest)?;
+    let names = take_number(&mut rest)?;
     let path = take_text(&mut rest)?;
     let title = take_text(&mut rest)?;
-    let heading_path = (0..headings)
-        .map(|_| take_text(&mut rest))
-        .collect::<Option<Vec<&str>>>()?;
+    let heading_path = take_texts(&mut rest, headings)?;
+    let names = take_texts(&mut rest, names)?;
     let text = take_text(&mut rest)?;
     rest.is_empty().then_some(Record {
         line,
@@ -56,6 +58,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record<'_>> {
         path,
         title,
         heading_path,
+        names,
         text,
     })
 }
@@ -69,6 +72,10 @@ fn take_number(rest: &mut &[u8]) -> Option<u32> {
     let (number, tail) = rest.split_first_chunk::<4>()?;
     *rest = tail;
     Some(u32::from_le_bytes(*number))
+}
+
+fn take_texts<'a>(rest: &mut &'a [u8], count: u32) -> Option<Vec<&'a str>> {
+    (0..count).map(|_| take_text(rest)).collect()
 }
 
 fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
@@ -98,10 +105,10 @@ mod tests {
             let note = NoteText {
                 note_id: 1, path: &path, title: &title, aliases: &[], tags: &[], blocks: &[],
             };
-            let bytes = encode(&note, &block);
+            let bytes = encode(&note, &block, &[&title, "x"]);
             let expected = Record {
                 line, ordinal: 3, path: &path, title: &title,
-                heading_path: heading_path.clone(), text: &text,
+                heading_path: heading_path.clone(), names: vec![&title, "x"], text: &text,
             };
             prop_assert_eq!(decode(&bytes), Some(expected));
         }

@@ -1,7 +1,8 @@
 //! The fields of the index, and the documents that a note becomes.
 //!
-//! Every block is a document with the note's number, title and text. The *lead*, the first block of a
-//! note, also carries what is asked about notes: names, tags and folders.
+//! Every block is a document with the note's number, and with title, headings and text as one field, so
+//! that a word costs a search one list and not two. The *lead*, the first block of a note, also carries
+//! what is asked about notes: names, tags and folders.
 
 use tantivy::TantivyDocument;
 use tantivy::schema::{
@@ -30,9 +31,9 @@ const TOKENIZER: &str = "crucible";
 pub(super) struct Fields {
     /// Number of the note; indexed for deletion, a column for ranking.
     pub(super) note: Field,
-    /// Title; of the lead also the aliases and the file name.
+    /// Lead only: title, aliases and file name, which weigh more than what is in `body`.
     pub(super) title: Field,
-    /// Heading path and text, as two values.
+    /// Title, headings and text, each as a value; of the lead also aliases and file name.
     pub(super) body: Field,
     /// Lead only: [`analysis::name_key`] of title, aliases and file name.
     pub(super) name: Field,
@@ -91,43 +92,46 @@ impl Fields {
         } else {
             note.blocks
         };
-        let mut documents: Vec<_> = blocks
-            .iter()
-            .map(|block| self.document(note, block))
-            .collect();
-        self.lead(note, &mut documents[0]);
-        documents
+        let lead = self.lead(note, &blocks[0]);
+        let others = blocks[1..].iter().map(|block| {
+            let mut document = self.document(note, block);
+            document.add_bytes(self.record, &record::encode(note, block, &[]));
+            document
+        });
+        [lead].into_iter().chain(others).collect()
     }
 
     fn document(self, note: &NoteText<'_>, block: &TextBlock<'_>) -> TantivyDocument {
         let mut document = TantivyDocument::new();
         document.add_i64(self.note, note.note_id);
-        document.add_text(self.title, note.title);
-        for heading in block.heading_path {
+        document.add_text(self.body, note.title);
+        for heading in block
+            .heading_path
+            .iter()
+            .filter(|heading| **heading != note.title)
+        {
             document.add_text(self.body, heading);
         }
         document.add_text(self.body, block.text);
-        document.add_bytes(self.record, &record::encode(note, block));
         document
     }
 
-    fn lead(self, note: &NoteText<'_>, document: &mut TantivyDocument) {
-        let file_name = file_name(note.path);
-        let mut names: Vec<String> = Vec::new();
-        let others = note.aliases.iter().map(String::as_str).chain([file_name]);
-        for (place, name) in [note.title].into_iter().chain(others).enumerate() {
-            let Some(key) = analysis::name_key(name) else {
-                continue;
-            };
-            if names.contains(&key) {
-                continue;
-            }
-            if place > 0 {
-                document.add_text(self.title, name);
-            }
-            document.add_text(self.name, &key);
-            names.push(key);
+    fn lead(self, note: &NoteText<'_>, block: &TextBlock<'_>) -> TantivyDocument {
+        let mut document = self.document(note, block);
+        let names = names(note);
+        for (name, key) in &names {
+            document.add_text(self.title, name);
+            document.add_text(self.name, key);
         }
+        let others: Vec<&str> = names
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| *name != note.title)
+            .collect();
+        for name in &others {
+            document.add_text(self.body, name);
+        }
+        document.add_bytes(self.record, &record::encode(note, block, &others));
         let mut tags: Vec<String> = note
             .tags
             .iter()
@@ -143,6 +147,7 @@ impl Fields {
                 document.add_text(self.folder, &folder);
             }
         }
+        document
     }
 
     /// The document that says whether the index answers.
@@ -152,6 +157,24 @@ impl Fields {
         document.add_text(self.name, CANARY_NAME);
         document
     }
+}
+
+/// Title, aliases and file name with their keys, each key once.
+fn names<'a>(note: &NoteText<'a>) -> Vec<(&'a str, String)> {
+    let others = note
+        .aliases
+        .iter()
+        .map(String::as_str)
+        .chain([file_name(note.path)]);
+    let mut names: Vec<(&str, String)> = Vec::new();
+    for name in [note.title].into_iter().chain(others) {
+        if let Some(key) = analysis::name_key(name)
+            && names.iter().all(|(_, known)| *known != key)
+        {
+            names.push((name, key));
+        }
+    }
+    names
 }
 
 /// The file's name without folders and without `.md`.

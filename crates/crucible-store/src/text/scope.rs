@@ -59,7 +59,7 @@ impl Scope {
             scope.keep(literally(view, unit)?);
         }
         for unit in &query.excluded {
-            for clause in Clause::of_unit(view, 0, unit)? {
+            for clause in Clause::in_body(view, 0, unit)? {
                 each(view, &*clause.query(), |_, note| {
                     scope.without.insert(note);
                     Ok(())
@@ -115,7 +115,7 @@ fn keyed(view: &View, field: Field, key: &str) -> Result<NoteSet, Error> {
 fn literally(view: &View, unit: &Unit) -> Result<NoteSet, Error> {
     let mut notes = NoteSet::default();
     let mut looked_at = 0;
-    for clause in Clause::of_unit(view, 0, unit)? {
+    for clause in Clause::in_body(view, 0, unit)? {
         each(view, &*clause.query(), |address, note| {
             if notes.contains(&note) {
                 return Ok(());
@@ -161,9 +161,8 @@ fn each(
 }
 
 fn says(record: &Record<'_>, unit: &Unit) -> bool {
-    let texts = [record.title, record.text]
-        .into_iter()
-        .chain(record.heading_path.iter().copied());
+    let lists = record.heading_path.iter().chain(&record.names).copied();
+    let texts = [record.title, record.text].into_iter().chain(lists);
     let mut word = String::new();
     texts.into_iter().any(|text| {
         let mut words = Words::new(text);

@@ -1,6 +1,6 @@
 //! From a query to hits: candidates by BM25, which parts of the query each has, ranking, records.
 //!
-//! Only a bounded number of blocks is ever ranked ([`CANDIDATES`]), so a search costs the same in a
+//! Only a bounded number of blocks is ever ranked ([`CANDIDATES_MAX`]), so a search costs the same in a
 //! large vault as in a small one, apart from walking the postings.
 
 use std::collections::HashMap;
@@ -29,9 +29,12 @@ const PREFIX_TERMS_MAX: usize = 8;
 const PREFIX_NOTES: usize = 5;
 /// Words of a segment, in the order of letters, that those are chosen from.
 const PREFIX_TERMS_SEEN: usize = 128;
-/// Blocks that are ranked, at least and per note asked for.
-const CANDIDATES: usize = 100;
+/// Blocks that are ranked for each note that is asked for.
 const CANDIDATES_PER_NOTE: usize = 4;
+/// How many times as many are ranked when they belong to too few notes.
+const CANDIDATES_MORE: usize = 8;
+/// The most blocks that are ranked.
+const CANDIDATES_MAX: usize = 4_000;
 /// Notes of one name that are put first.
 const NAMED_MAX: usize = 100;
 
@@ -90,7 +93,7 @@ pub(super) fn search(
         clauses.extend(Clause::of_unit(view, place, unit)?);
     }
     let weights = search.weights(&clauses);
-    let mut ranked = rank::collapse(&search.blocks(&clauses)?, &weights, &named);
+    let mut ranked = search.ranked(&clauses, &weights, &named)?;
     let few = limit.min(PREFIX_NOTES);
     let mut prefix = query.prefix.as_deref().filter(|_| ranked.len() < few);
     if let Some(begun) = prefix {
@@ -99,7 +102,7 @@ pub(super) fn search(
             prefix = None;
         } else {
             clauses.extend(more);
-            ranked = rank::collapse(&search.blocks(&clauses)?, &weights, &named);
+            ranked = search.ranked(&clauses, &weights, &named)?;
         }
     }
     highlighter.prepare(&query.units, prefix);
@@ -116,14 +119,31 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The best blocks that have any part of the query, best first.
-    fn blocks(&self, clauses: &[Clause]) -> Result<Vec<Block>, Error> {
+    /// Ranks the best blocks; more of them when a few notes take all the places.
+    fn ranked(
+        &self,
+        clauses: &[Clause],
+        weights: &[f32],
+        named: &[(i64, DocAddress)],
+    ) -> Result<Vec<Ranked>, Error> {
+        let mut count = self.limit * CANDIDATES_PER_NOTE;
+        loop {
+            let blocks = self.blocks(clauses, count)?;
+            let ranked = rank::collapse(&blocks, weights, named);
+            if ranked.len() >= self.limit || blocks.len() < count || count == CANDIDATES_MAX {
+                return Ok(ranked);
+            }
+            count = CANDIDATES_MAX.min(count * CANDIDATES_MORE);
+        }
+    }
+
+    /// The `count` best blocks that have any part of the query, best first.
+    fn blocks(&self, clauses: &[Clause], count: usize) -> Result<Vec<Block>, Error> {
         let any = clauses.iter().map(|clause| (Occur::Should, clause.query()));
         let mut query: Box<dyn TantivyQuery> = Box::new(BooleanQuery::new(any.collect()));
         if let Some(scope) = &self.scope {
             query = Box::new(BooleanQuery::intersection(vec![scope.clause(), query]));
         }
-        let count = CANDIDATES.max(self.limit * CANDIDATES_PER_NOTE);
         let found = self.view.searcher.search_with_statistics_provider(
             &*query,
             &TopDocs::with_limit(count).order_by_score(),
@@ -150,7 +170,7 @@ impl Search<'_> {
         let mut places: Vec<(DocAddress, usize)> =
             blocks.iter().map(|block| block.address).zip(0..).collect();
         places.sort_unstable();
-        for clause in clauses {
+        for clause in clauses.iter().filter(|clause| !clause.is_title(self.view)) {
             for group in places.chunk_by(|a, b| a.0.segment_ord == b.0.segment_ord) {
                 let Some(mut documents) = clause.documents(self.view, group[0].0.segment_ord)?
                 else {
@@ -172,7 +192,7 @@ impl Search<'_> {
     /// How much each part of the query counts: the BM25 weight of its rarest word.
     fn weights(&self, clauses: &[Clause]) -> Vec<f32> {
         let mut having = vec![0; self.units];
-        for clause in clauses {
+        for clause in clauses.iter().filter(|clause| !clause.is_title(self.view)) {
             having[clause.unit] += clause.blocks();
         }
         let all = self.view.searcher.num_docs();

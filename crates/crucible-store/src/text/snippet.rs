@@ -25,8 +25,8 @@ pub(super) struct Highlighter {
     /// Per part of the query, its stems and, when it is quoted, its words as written.
     parts: Vec<Part>,
     prefix: Option<String>,
-    /// The bytes that a stem of the query begins with.
-    begins: [bool; 256],
+    /// What a word must begin with to have one of the stems of the query.
+    begins: Vec<String>,
     word: String,
 }
 
@@ -55,7 +55,7 @@ impl Highlighter {
             stems: Stems::new(),
             parts: Vec::new(),
             prefix: None,
-            begins: [false; 256],
+            begins: Vec::new(),
             word: String::new(),
         }
     }
@@ -70,13 +70,11 @@ impl Highlighter {
         };
         self.parts = units.iter().map(part).collect();
         self.prefix = prefix.map(str::to_owned);
-        self.begins = [false; 256];
         let stems = self.parts.iter().flat_map(|part| &part.stems);
-        for word in stems.chain(&self.prefix) {
-            if let Some(&byte) = word.as_bytes().first() {
-                self.begins[usize::from(byte)] = true;
-            }
-        }
+        self.begins = stems.map(|stem| beginning(stem)).collect();
+        self.begins.extend(self.prefix.clone());
+        self.begins.sort_unstable();
+        self.begins.dedup();
     }
 
     /// Cuts the snippet out of `text`.
@@ -100,10 +98,7 @@ impl Highlighter {
         while found.len() < MATCHES_MAX
             && let Some((span, _)) = words.next(word)
         {
-            let begins = word
-                .as_bytes()
-                .first()
-                .is_some_and(|&byte| begins[usize::from(byte)]);
+            let begins = begins.iter().any(|begin| word.starts_with(begin.as_str()));
             if !begins {
                 open.clear();
                 continue;
@@ -147,6 +142,13 @@ impl Highlighter {
         }
         found
     }
+}
+
+/// What every word with this stem begins with: English stems change at most the last two letters
+/// of what they keep (`happy` as `happi`, `dying` as `die`).
+fn beginning(stem: &str) -> String {
+    let end = stem.len().saturating_sub(2).max(1);
+    stem[..stem.ceil_char_boundary(end)].to_owned()
 }
 
 /// The stretch, from one match to another, that has most parts of the query, then most matches,
@@ -296,13 +298,20 @@ struct Line {
 
 impl Line {
     fn push(&mut self, text: &str) {
-        for c in text.chars() {
-            if c.is_whitespace() || c.is_control() {
-                self.gap = true;
-            } else {
-                self.begin();
-                self.out.push(c);
-            }
+        let mut pieces = text.split(|c: char| c.is_whitespace() || c.is_control());
+        if let Some(first) = pieces.next() {
+            self.push_word(first);
+        }
+        for piece in pieces {
+            self.gap = true;
+            self.push_word(piece);
+        }
+    }
+
+    fn push_word(&mut self, word: &str) {
+        if !word.is_empty() {
+            self.begin();
+            self.out.push_str(word);
         }
     }
 

@@ -42,35 +42,52 @@ impl Stems {
 
     /// Replaces `word` by its stem; words that are not English letters only are left alone.
     pub(super) fn stem(&mut self, word: &mut String) {
-        let bytes = word.as_bytes();
-        if !(3..=WORD_BYTES_MAX).contains(&bytes.len()) || !bytes.iter().all(u8::is_ascii_lowercase)
-        {
+        if !is_stemmed(word) {
             return;
         }
         if self.slots.is_empty() {
             self.slots = vec![EMPTY; SLOTS];
         }
-        let slot = &mut self.slots[hash(bytes) & (SLOTS - 1)];
-        if slot.word[..usize::from(slot.word_len)] != *bytes {
-            let mut stream = self.stemmer.token_stream(word);
-            let stem = stream.next().map_or("", |token| token.text.as_str());
-            if stem.is_empty() || stem.len() > bytes.len() {
-                return;
+        let bytes = word.as_bytes();
+        let place = hash(bytes) & (SLOTS - 1);
+        let slot = &self.slots[place];
+        if slot.word[..usize::from(slot.word_len)] == *bytes {
+            let stem = &slot.stem[..usize::from(slot.stem_len)];
+            if stem.len() < bytes.len() || stem != bytes {
+                let stem = std::str::from_utf8(stem).unwrap_or_default();
+                word.clear();
+                word.push_str(stem);
             }
-            *slot = EMPTY;
-            slot.word[..bytes.len()].copy_from_slice(bytes);
-            slot.stem[..stem.len()].copy_from_slice(stem.as_bytes());
-            slot.word_len = small(bytes.len());
-            slot.stem_len = small(stem.len());
+            return;
         }
-        let stem = &slot.stem[..usize::from(slot.stem_len)];
-        if stem != bytes
-            && let Ok(stem) = std::str::from_utf8(stem)
-        {
-            word.clear();
-            word.push_str(stem);
+        let mut slot = EMPTY;
+        slot.word[..bytes.len()].copy_from_slice(bytes);
+        slot.word_len = small(bytes.len());
+        self.stem_once(word);
+        slot.stem[..word.len()].copy_from_slice(word.as_bytes());
+        slot.stem_len = small(word.len());
+        self.slots[place] = slot;
+    }
+
+    /// As [`Stems::stem`], without remembering: for the few words of a query.
+    pub(super) fn stem_once(&mut self, word: &mut String) {
+        if !is_stemmed(word) {
+            return;
+        }
+        let mut stream = self.stemmer.token_stream(word);
+        let stem = stream
+            .next()
+            .map(|token| token.text.clone())
+            .unwrap_or_default();
+        drop(stream);
+        if !stem.is_empty() && stem.len() <= word.len() {
+            *word = stem;
         }
     }
+}
+
+fn is_stemmed(word: &str) -> bool {
+    (3..=WORD_BYTES_MAX).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 impl Clone for Stems {

@@ -29,7 +29,9 @@ fn the_note_called_like_the_query_wins() {
     shelf.index.commit(1).unwrap();
     assert_eq!(shelf.found("sourdough bread")[0], "b.md");
     assert_eq!(shelf.found("\"sourdough: BREAD\"")[0], "b.md");
-    assert_eq!(shelf.found("pain au levain"), ["c.md"]);
+    for query in ["pain au levain", "\"pain au levain\""] {
+        assert_eq!(shelf.found(query), ["c.md"]);
+    }
     assert_eq!(shelf.found("c"), ["c.md"], "by its file name");
 }
 
@@ -187,4 +189,27 @@ fn the_last_word_counts_as_a_beginning_when_little_is_found() {
     let shelf = Shelf::with(&[("a.md", "some configuration"), ("b.md", "config of it")]);
     assert_eq!(shelf.found("config"), ["b.md", "a.md"]);
     assert_eq!(shelf.found("config "), ["b.md"]);
+}
+
+#[test]
+fn a_long_note_does_not_take_the_places_of_others() {
+    let long = vec!["needle needle needle"; 900].join("\n\n");
+    let mut shelf = Shelf::new();
+    shelf.add(&Sample {
+        path: "long.md",
+        title: "L",
+        text: &long,
+        ..Sample::default()
+    });
+    let text = "one needle among very many other words that are in this paragraph";
+    for path in ["a.md", "b.md", "c.md"] {
+        shelf.add(&Sample {
+            path,
+            title: "T",
+            text,
+            ..Sample::default()
+        });
+    }
+    shelf.index.commit(1).unwrap();
+    assert_eq!(shelf.found("needle "), ["long.md", "a.md", "b.md", "c.md"]);
 }
