@@ -29,7 +29,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 const COLD_ROUNDS: usize = 5;
 const WARM_ROUNDS: usize = 21;
-const QUERY_ROUNDS: usize = 5;
+const QUERY_ROUNDS: usize = 15;
 const QUERIES: usize = 300;
 
 fn main() -> Outcome<()> {

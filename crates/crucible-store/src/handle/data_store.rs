@@ -9,7 +9,8 @@ use crucible_services::data_store::{
     DataStore, Error, ListRequest, Note, NoteLinks, NotePage, Problem, SearchHit, SearchRequest,
     SearchResponse, StoreStats,
 };
-use tokio::task::spawn_blocking;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{JoinError, block_in_place, spawn_blocking};
 use tokio::time::Instant;
 
 use crate::ask;
@@ -24,7 +25,7 @@ impl DataStore for Store {
     async fn search(&self, request: SearchRequest) -> Result<SearchResponse, Error> {
         let began = Instant::now();
         let index = self.text();
-        let hits = spawn_blocking(move || index.search(&request))
+        let hits = at_once(move || index.search(&request))
             .await
             .map_err(|error| broken(&error))?
             .map_err(|error| text_error(&error))?;
@@ -133,6 +134,17 @@ impl Store {
             ));
         }
         notices
+    }
+}
+
+/// Runs work of a fraction of a millisecond where it is called, where the runtime has threads to take over
+/// what else this one had to do: handing it to another thread and back costs more than a search.
+async fn at_once<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => Ok(block_in_place(work)),
+        _ => spawn_blocking(work).await,
     }
 }
 

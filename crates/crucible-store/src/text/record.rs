@@ -1,11 +1,13 @@
 //! What the index stores beside a block, so that a hit can be shown without asking anyone else.
 //!
-//! One byte string per block: numbers and lengths as little-endian `u32`, then the text. A record is read
-//! without copying.
+//! One text per block: a line of numbers (places, counts, and the lengths of the texts), then the texts,
+//! one after the other. The library reads a stored text as a whole, but stored bytes one by one.
+
+use std::fmt::Write;
 
 use super::{NoteText, TextBlock};
 
-/// The stored form of one block, borrowed from the bytes of the index.
+/// The stored form of one block, borrowed from what the library returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) line: u32,
@@ -19,40 +21,45 @@ pub(super) struct Record<'a> {
 }
 
 /// Writes the record of `block` of `note`, with other names of the note.
-pub(super) fn encode(note: &NoteText<'_>, block: &TextBlock<'_>, names: &[&str]) -> Vec<u8> {
-    let lists = block.heading_path.iter().chain(names);
-    let lists: usize = lists.map(|text| text.len() + 4).sum();
-    let texts = note.path.len() + note.title.len() + block.text.len();
-    let mut out = Vec::with_capacity(28 + texts + lists);
-    let counts = [length(block.heading_path.len()), length(names.len())];
-    for number in [block.line, block.ordinal].into_iter().chain(counts) {
-        out.extend_from_slice(&number.to_le_bytes());
+pub(super) fn encode(note: &NoteText<'_>, block: &TextBlock<'_>, names: &[&str]) -> String {
+    let lists = || block.heading_path.iter().chain(names).copied();
+    let texts = || {
+        [note.path, note.title]
+            .into_iter()
+            .chain(lists())
+            .chain([block.text])
+    };
+    let bytes: usize = texts().map(|text| text.len() + 5).sum();
+    let mut out = String::with_capacity(bytes + 16);
+    let counts = [block.heading_path.len(), names.len()];
+    let _ = write!(out, "{} {}", block.line, block.ordinal);
+    for number in counts.into_iter().chain(texts().map(str::len)) {
+        let _ = write!(out, " {number}");
     }
-    let lists = block.heading_path.iter().chain(names).copied();
-    for text in [note.path, note.title]
-        .into_iter()
-        .chain(lists)
-        .chain([block.text])
-    {
-        out.extend_from_slice(&length(text.len()).to_le_bytes());
-        out.extend_from_slice(text.as_bytes());
-    }
+    out.push('\n');
+    out.extend(texts());
     out
 }
 
-/// Reads a record; `None` when the bytes are not one.
-pub(super) fn decode(bytes: &[u8]) -> Option<Record<'_>> {
-    let mut rest = bytes;
-    let line = take_number(&mut rest)?;
-    let ordinal = take_number(&mut rest)?;
-    let headings = take_number(&mut rest)?;
-    let names = take_number(&mut rest)?;
-    let path = take_text(&mut rest)?;
-    let title = take_text(&mut rest)?;
-    let heading_path = take_texts(&mut rest, headings)?;
-    let names = take_texts(&mut rest, names)?;
-    let text = take_text(&mut rest)?;
-    rest.is_empty().then_some(Record {
+/// Reads a record; `None` when the text is not one.
+pub(super) fn decode(record: &str) -> Option<Record<'_>> {
+    let (numbers, mut rest) = record.split_once('\n')?;
+    let mut numbers = numbers.split(' ');
+    let line = numbers.next()?.parse().ok()?;
+    let ordinal = numbers.next()?.parse().ok()?;
+    let headings = numbers.next()?.parse().ok()?;
+    let names = numbers.next()?.parse().ok()?;
+    let mut text = || {
+        let (text, tail) = rest.split_at_checked(numbers.next()?.parse().ok()?)?;
+        rest = tail;
+        Some(text)
+    };
+    let (path, title) = (text()?, text()?);
+    let heading_path = texts(&mut text, headings)?;
+    let names = texts(&mut text, names)?;
+    let text = text()?;
+    let is_all = rest.is_empty() && numbers.next().is_none();
+    is_all.then_some(Record {
         line,
         ordinal,
         path,
@@ -63,26 +70,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record<'_>> {
     })
 }
 
-/// A length of something that is held in memory; files over 4 GiB are not notes.
-fn length(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
-}
-
-fn take_number(rest: &mut &[u8]) -> Option<u32> {
-    let (number, tail) = rest.split_first_chunk::<4>()?;
-    *rest = tail;
-    Some(u32::from_le_bytes(*number))
-}
-
-fn take_texts<'a>(rest: &mut &'a [u8], count: u32) -> Option<Vec<&'a str>> {
-    (0..count).map(|_| take_text(rest)).collect()
-}
-
-fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
-    let len = usize::try_from(take_number(rest)?).ok()?;
-    let (text, tail) = rest.split_at_checked(len)?;
-    *rest = tail;
-    std::str::from_utf8(text).ok()
+fn texts<'a>(mut next: impl FnMut() -> Option<&'a str>, count: usize) -> Option<Vec<&'a str>> {
+    (0..count).map(|_| next()).collect()
 }
 
 #[cfg(test)]
@@ -105,17 +94,19 @@ mod tests {
             let note = NoteText {
                 note_id: 1, path: &path, title: &title, aliases: &[], tags: &[], blocks: &[],
             };
-            let bytes = encode(&note, &block, &[&title, "x"]);
+            let record = encode(&note, &block, &[&title, "x"]);
             let expected = Record {
                 line, ordinal: 3, path: &path, title: &title,
                 heading_path: heading_path.clone(), names: vec![&title, "x"], text: &text,
             };
-            prop_assert_eq!(decode(&bytes), Some(expected));
+            prop_assert_eq!(decode(&record), Some(expected));
         }
 
         #[test]
-        fn garbage_is_refused_or_read_but_never_panics(bytes in any::<Vec<u8>>()) {
-            std::hint::black_box(decode(&bytes));
+        fn garbage_is_refused_or_read_but_never_panics(
+            garbage in "([0-9]{1,20} ?){0,8}\n?.{0,20}",
+        ) {
+            std::hint::black_box(decode(&garbage));
         }
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         name: builder.add_text_field("name", key.clone()),
         tag: builder.add_text_field("tag", key.clone()),
         folder: builder.add_text_field("folder", key),
-        record: builder.add_bytes_field("record", STORED),
+        record: builder.add_text_field("record", STORED),
     };
     (builder.build(), fields)
 }
@@ -95,7 +95,7 @@ impl Fields {
         let lead = self.lead(note, &blocks[0]);
         let others = blocks[1..].iter().map(|block| {
             let mut document = self.document(note, block);
-            document.add_bytes(self.record, &record::encode(note, block, &[]));
+            document.add_text(self.record, record::encode(note, block, &[]));
             document
         });
         [lead].into_iter().chain(others).collect()
@@ -131,7 +131,7 @@ impl Fields {
         for name in &others {
             document.add_text(self.body, name);
         }
-        document.add_bytes(self.record, &record::encode(note, block, &others));
+        document.add_text(self.record, record::encode(note, block, &others));
         let mut tags: Vec<String> = note
             .tags
             .iter()

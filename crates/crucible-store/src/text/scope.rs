@@ -59,7 +59,7 @@ impl Scope {
             scope.keep(literally(view, unit)?);
         }
         for unit in &query.excluded {
-            for clause in Clause::in_body(view, 0, unit)? {
+            if let Some(clause) = Clause::in_body(view, 0, unit)? {
                 each(view, &*clause.query(), |_, note| {
                     scope.without.insert(note);
                     Ok(())
@@ -115,7 +115,7 @@ fn keyed(view: &View, field: Field, key: &str) -> Result<NoteSet, Error> {
 fn literally(view: &View, unit: &Unit) -> Result<NoteSet, Error> {
     let mut notes = NoteSet::default();
     let mut looked_at = 0;
-    for clause in Clause::in_body(view, 0, unit)? {
+    if let Some(clause) = Clause::in_body(view, 0, unit)? {
         each(view, &*clause.query(), |address, note| {
             if notes.contains(&note) {
                 return Ok(());

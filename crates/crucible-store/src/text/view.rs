@@ -59,13 +59,13 @@ impl View {
             .first(address.doc_id)
     }
 
-    /// The stored bytes of a block.
-    pub(super) fn record(&self, address: DocAddress) -> Result<Vec<u8>, Error> {
+    /// What is stored of a block.
+    pub(super) fn record(&self, address: DocAddress) -> Result<String, Error> {
         let document: TantivyDocument = self.searcher.doc(address)?;
-        let bytes = document
+        let record = document
             .get_first(self.fields.record)
-            .and_then(|value| value.as_bytes());
-        bytes.map(<[u8]>::to_vec).ok_or_else(unreadable)
+            .and_then(|value| value.as_str());
+        record.map(str::to_owned).ok_or_else(unreadable)
     }
 }
 
