@@ -54,17 +54,19 @@ impl<'a> Words<'a> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         let mut end = start;
-        while let Some(&byte) = bytes.get(self.at) {
-            if byte.is_ascii() {
-                if !byte.is_ascii_alphanumeric() {
-                    break;
-                }
-                if out.len() < WORD_BYTES_MAX {
-                    out.push(char::from(byte.to_ascii_lowercase()));
-                }
-                self.at += 1;
+        loop {
+            let rest = &bytes[self.at..];
+            let letters = rest
+                .iter()
+                .take_while(|byte| byte.is_ascii_alphanumeric())
+                .count();
+            if letters > 0 {
+                push_ascii(&self.text[self.at..self.at + letters], out);
+                self.at += letters;
                 end = self.at;
-                continue;
+            }
+            if rest.get(letters).is_none_or(u8::is_ascii) {
+                break;
             }
             let Some(c) = self.text[self.at..].chars().next() else {
                 break;
@@ -98,6 +100,14 @@ impl<'a> Words<'a> {
         }
         start..self.at
     }
+}
+
+/// Adds ASCII letters in lower case, as far as a word is kept.
+fn push_ascii(letters: &str, out: &mut String) {
+    let start = out.len();
+    let room = WORD_BYTES_MAX.saturating_sub(start);
+    out.push_str(&letters[..letters.len().min(room)]);
+    out[start..].make_ascii_lowercase();
 }
 
 /// A word of a query or of a text that is shown.

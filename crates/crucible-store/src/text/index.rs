@@ -23,6 +23,8 @@ use super::{NoteText, verify};
 const META: &str = "meta.json";
 /// Bytes of records that are compressed, and so decompressed, together.
 const RECORD_BLOCK_BYTES: usize = 1024;
+/// Such blocks that are kept decompressed per segment: about 2 MiB.
+const RECORD_BLOCKS_KEPT: usize = 2048;
 
 /// Who may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,7 @@ impl TextIndex {
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
+            .doc_store_cache_num_blocks(RECORD_BLOCKS_KEPT)
             .try_into()?;
         if payload.is_some() {
             verify::canary(fields, &reader)?;

@@ -27,6 +27,8 @@ pub(super) struct Highlighter {
     prefix: Option<String>,
     /// What a word must begin with to have one of the stems of the query.
     begins: Vec<String>,
+    /// The first bytes of those.
+    first_bytes: [bool; 256],
     word: String,
 }
 
@@ -56,6 +58,7 @@ impl Highlighter {
             parts: Vec::new(),
             prefix: None,
             begins: Vec::new(),
+            first_bytes: [false; 256],
             word: String::new(),
         }
     }
@@ -75,6 +78,14 @@ impl Highlighter {
         self.begins.extend(self.prefix.clone());
         self.begins.sort_unstable();
         self.begins.dedup();
+        self.first_bytes = [false; 256];
+        for byte in self
+            .begins
+            .iter()
+            .filter_map(|begin| begin.as_bytes().first())
+        {
+            self.first_bytes[usize::from(*byte)] = true;
+        }
     }
 
     /// Cuts the snippet out of `text`.
@@ -90,6 +101,7 @@ impl Highlighter {
             parts,
             prefix,
             begins,
+            first_bytes,
             word,
         } = self;
         let mut found = Vec::new();
@@ -98,7 +110,10 @@ impl Highlighter {
         while found.len() < MATCHES_MAX
             && let Some((span, _)) = words.next(word)
         {
-            let begins = begins.iter().any(|begin| word.starts_with(begin.as_str()));
+            let begins = word.as_bytes().first().is_some_and(|&byte| {
+                first_bytes[usize::from(byte)]
+                    && begins.iter().any(|begin| word.starts_with(begin.as_str()))
+            });
             if !begins {
                 open.clear();
                 continue;
@@ -204,8 +219,14 @@ fn widen(text: &str, window: Range<usize>) -> Range<usize> {
 }
 
 fn after_chars(text: &str, from: usize, count: usize) -> usize {
-    text[from..]
-        .char_indices()
+    let rest = &text[from..];
+    if rest.len() <= count {
+        return text.len();
+    }
+    if rest.as_bytes()[..=count].is_ascii() {
+        return from + count;
+    }
+    rest.char_indices()
         .nth(count)
         .map_or(text.len(), |(at, _)| from + at)
 }
@@ -290,6 +311,14 @@ fn one_line(text: &str, window: Range<usize>, spans: &[Range<usize>]) -> Snippet
     }
 }
 
+fn is_gap(c: char) -> bool {
+    if c.is_ascii() {
+        c.is_ascii_whitespace() || c.is_ascii_control()
+    } else {
+        c.is_whitespace() || c.is_control()
+    }
+}
+
 /// A line that grows; white space and control characters become one space between words.
 struct Line {
     out: String,
@@ -298,14 +327,13 @@ struct Line {
 
 impl Line {
     fn push(&mut self, text: &str) {
-        let mut pieces = text.split(|c: char| c.is_whitespace() || c.is_control());
-        if let Some(first) = pieces.next() {
-            self.push_word(first);
-        }
-        for piece in pieces {
+        let mut rest = text;
+        while let Some((gap, c)) = rest.char_indices().find(|&(_, c)| is_gap(c)) {
+            self.push_word(&rest[..gap]);
             self.gap = true;
-            self.push_word(piece);
+            rest = &rest[gap + c.len_utf8()..];
         }
+        self.push_word(rest);
     }
 
     fn push_word(&mut self, word: &str) {
