@@ -14,7 +14,7 @@ use super::analysis::{self, BlockTokenizer};
 use super::{NoteText, TextBlock, fold, record};
 
 /// Counts changes of the schema and of the analysis: an index of another number is rebuilt.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// The note number of the canary; no note has it.
 pub(super) const CANARY_ID: i64 = i64::MIN;

@@ -130,7 +130,7 @@ impl Search<'_> {
         named: &[(i64, DocAddress)],
     ) -> Result<Vec<Ranked>, Error> {
         let mut count = self.limit * CANDIDATES_PER_NOTE;
-        if self.units > 1 {
+        if self.units > 1 && self.may_fill(clauses) {
             let ranked = rank::collapse(&self.with_all(clauses, count)?, weights, named);
             if ranked.len() >= self.limit {
                 return Ok(ranked);
@@ -144,6 +144,23 @@ impl Search<'_> {
             }
             count = CANDIDATES_MAX.min(count * CANDIDATES_MORE);
         }
+    }
+
+    /// Whether enough blocks can be expected to have every part of the query, if words that are asked for
+    /// together stand together sixteen times as often as chance has it.
+    fn may_fill(&self, clauses: &[Clause]) -> bool {
+        let bodies = clauses.iter().filter(|clause| !clause.is_title(self.view));
+        let all = self.view.searcher.num_docs().max(1);
+        let mut expected = all;
+        let mut rarest = all;
+        for blocks in bodies.map(Clause::blocks) {
+            expected =
+                u64::try_from(u128::from(expected) * u128::from(blocks) * 16 / u128::from(all))
+                    .unwrap_or(u64::MAX)
+                    .min(blocks);
+            rarest = rarest.min(blocks);
+        }
+        rarest.min(expected) >= self.limit as u64
     }
 
     /// The `count` best blocks that have every part of the query, best first.

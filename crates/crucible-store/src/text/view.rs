@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tantivy::columnar::Column;
 use tantivy::index::InvertedIndexReader;
-use tantivy::schema::{Field, Value};
-use tantivy::{DocAddress, Searcher, SegmentOrdinal, TantivyDocument};
+use tantivy::schema::document::{DeserializeError, DocumentDeserialize, DocumentDeserializer};
+use tantivy::schema::{Field, OwnedValue};
+use tantivy::{DocAddress, Searcher, SegmentOrdinal};
 
 use super::Error;
 use super::schema::{Fields, NOTE};
@@ -61,11 +62,25 @@ impl View {
 
     /// What is stored of a block.
     pub(super) fn record(&self, address: DocAddress) -> Result<String, Error> {
-        let document: TantivyDocument = self.searcher.doc(address)?;
-        let record = document
-            .get_first(self.fields.record)
-            .and_then(|value| value.as_str());
-        record.map(str::to_owned).ok_or_else(unreadable)
+        let stored: Stored = self.searcher.doc(address)?;
+        stored.0.ok_or_else(unreadable)
+    }
+}
+
+/// A stored document of which only the text is wanted.
+struct Stored(Option<String>);
+
+impl DocumentDeserialize for Stored {
+    fn deserialize<'de, D: DocumentDeserializer<'de>>(
+        mut stored: D,
+    ) -> Result<Self, DeserializeError> {
+        let mut text = None;
+        while let Some((_, value)) = stored.next_field::<OwnedValue>()? {
+            if let OwnedValue::Str(record) = value {
+                text = Some(record);
+            }
+        }
+        Ok(Self(text))
     }
 }
 
