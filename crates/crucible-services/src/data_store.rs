@@ -63,6 +63,9 @@ pub struct SearchRequest {
     /// Only notes that carry every one of these tags (without `#`); a tag includes its children.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// How notes are matched.
+    #[serde(default, skip_serializing_if = "SearchMode::is_auto")]
+    pub mode: SearchMode,
 }
 
 impl SearchRequest {
@@ -77,11 +80,36 @@ impl SearchRequest {
             limit: Self::default_limit(),
             folder: None,
             tags: Vec::new(),
+            mode: SearchMode::Auto,
         }
     }
 
     const fn default_limit() -> usize {
         10
+    }
+}
+
+/// How a search matches notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchMode {
+    /// [`SearchMode::Hybrid`] where vectors are at hand, else [`SearchMode::Lexical`] with a
+    /// notice that says so.
+    #[default]
+    Auto,
+    /// By words.
+    Lexical,
+    /// By meaning: the vectors nearest to the query's.
+    Semantic,
+    /// By both, the two rankings fused.
+    Hybrid,
+}
+
+impl SearchMode {
+    /// Returns whether this is the default.
+    #[must_use]
+    pub const fn is_auto(&self) -> bool {
+        matches!(self, Self::Auto)
     }
 }
 
@@ -92,6 +120,9 @@ pub struct SearchResponse {
     pub hits: Vec<SearchHit>,
     /// How long the search took inside the store, in microseconds.
     pub took_us: u64,
+    /// How notes were matched: never [`SearchMode::Auto`].
+    #[serde(default)]
+    pub mode: SearchMode,
     /// What the person should know about this answer, such as an index that is still being built.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
@@ -111,8 +142,31 @@ pub struct SearchHit {
     pub line: u64,
     /// A piece of the best block with the words found.
     pub snippet: Snippet,
-    /// BM25 score of the best block with title weight; comparable within one answer only.
+    /// What the order follows, comparable within one answer only: the BM25 score of the best block
+    /// with title weight in a lexical search, its cosine in a semantic one, the fused rank in a
+    /// hybrid one.
     pub score: f32,
+    /// The parts that the score came from.
+    #[serde(default)]
+    pub parts: ScoreParts,
+}
+
+/// Where a hit stood in each ranking; `None` where it was not among the candidates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScoreParts {
+    /// Its rank by words, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lexical_rank: Option<u32>,
+    /// Its BM25 score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bm25: Option<f32>,
+    /// Its rank by meaning, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub semantic_rank: Option<u32>,
+    /// The cosine between the query's vector and the best block's, from -1 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cosine: Option<f32>,
 }
 
 /// A piece of text with highlighted parts.

@@ -25,10 +25,10 @@ mod publisher;
 mod source;
 mod target;
 
-pub use event::{DaemonEvent, EventMetadata, EventPriority};
+pub use event::{Cause, DaemonEvent, EventMetadata, EventPriority};
 pub use event_type::{
     DatabaseEventType, EventCategory, EventType, ExternalEventType, FilesystemEventType,
-    McpEventType, ServiceEventType, SystemEventType,
+    InferenceEventType, McpEventType, ScriptEventType, ServiceEventType, SystemEventType,
 };
 pub use filter::EventFilter;
 pub use payload::EventPayload;

@@ -4,6 +4,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::access::Principal;
+use crate::events::Cause;
+
 /// Offers tools to AI agents over the Model Context Protocol. Object-safe.
 #[async_trait]
 pub trait McpGateway: Send + Sync {
@@ -21,6 +24,35 @@ pub trait McpGateway: Send + Sync {
     /// # Errors
     /// [`Error::UnknownTool`], [`Error::InvalidArguments`], or what the tool itself reports.
     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, Error>;
+}
+
+/// Has tools that the gateway offers beside its own. Object-safe.
+///
+/// The gateway asks for the list whenever a client does, so tools may come and go.
+#[async_trait]
+pub trait ToolProvider: Send + Sync {
+    /// Returns the tools that are there now, in a stable order.
+    async fn provided_tools(&self) -> Vec<ToolDescriptor>;
+
+    /// Calls a tool on behalf of `caller`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTool`], [`Error::InvalidArguments`], or what the tool itself reports.
+    async fn call_provided(
+        &self,
+        name: &str,
+        arguments: Value,
+        caller: ToolCaller,
+    ) -> Result<Value, Error>;
+}
+
+/// Who calls a tool, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCaller {
+    /// Who, and what they may do.
+    pub principal: Principal,
+    /// The event of the call; what comes of it follows that event.
+    pub cause: Option<Cause>,
 }
 
 /// What an agent is told about a tool.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::data_store::{Error, Problem};
+use crate::events::Cause;
 
 /// Takes files over into an index. Applying the same change twice changes nothing.
 #[async_trait]
@@ -66,6 +67,9 @@ pub struct ChangeBatch {
     pub changes: Vec<FileChange>,
     /// Whether listeners are told of each change, or it belongs to the first build of an index.
     pub origin: ChangeOrigin,
+    /// The event that led to the changes, when they are the daemon's own writes; the events told
+    /// of them follow it. `None` for what somebody else did to the files.
+    pub cause: Option<Cause>,
 }
 
 /// Why a change is applied.

@@ -17,11 +17,14 @@ use crate::events::{DaemonEvent, EventFilter, EventPublisher};
 use crate::health::ServiceHealth;
 use crate::tasks::TaskOwner;
 
+pub use crate::configuration::Configuration;
 pub use crate::data_store::DataStore;
 pub use crate::inference::InferenceEngine;
-pub use crate::mcp::McpGateway;
+pub use crate::mcp::{McpGateway, ToolProvider};
 pub use crate::note_index::{NoteIndex, NoteSource};
+pub use crate::note_writer::NoteWriter;
 pub use crate::script::ScriptEngine;
+pub use crate::state_store::StateStore;
 
 /// A unit that the coordinator starts, watches, heals and stops.
 ///

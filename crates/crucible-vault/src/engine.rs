@@ -250,6 +250,7 @@ impl<'a> Engine<'a> {
         }
         let effects = Effects::of(&prepared.changes);
         let batch = ChangeBatch {
+            cause: None,
             changes: prepared.changes,
             origin: self.origin,
         };

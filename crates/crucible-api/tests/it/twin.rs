@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crucible_services::data_store::{
     Backlink, DataStore, Error, Heading, LinkKind, ListRequest, Note, NoteLinks, NotePage,
-    NoteSummary, OutgoingLink, Problem, ProblemKind, SearchHit, SearchRequest, SearchResponse,
-    Snippet, StoreStats,
+    NoteSummary, OutgoingLink, Problem, ProblemKind, ScoreParts, SearchHit, SearchMode,
+    SearchRequest, SearchResponse, Snippet, StoreStats,
 };
 use tokio::sync::Semaphore;
 
@@ -150,6 +150,7 @@ impl DataStore for Twin {
                         highlights: vec![(start, start + word.len())],
                     },
                     score: 1.5,
+                    parts: ScoreParts::default(),
                 })
             })
             .take(request.limit)
@@ -157,6 +158,7 @@ impl DataStore for Twin {
         Ok(SearchResponse {
             hits,
             took_us: 42,
+            mode: SearchMode::Lexical,
             notices: Vec::new(),
         })
     }

@@ -1,6 +1,6 @@
 //! `search_notes`: from words to notes.
 
-use crucible_services::data_store::{DataStore, SearchHit, SearchRequest, Snippet};
+use crucible_services::data_store::{DataStore, SearchHit, SearchMode, SearchRequest, Snippet};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -125,6 +125,7 @@ pub(super) async fn run(store: &dyn DataStore, arguments: Arguments) -> Result<A
             .iter()
             .filter_map(|tag| shape::tag(tag))
             .collect(),
+        mode: SearchMode::Auto,
     };
     let is_narrowed = request.folder.is_some() || !request.tags.is_empty();
     let response = store.search(request).await?;

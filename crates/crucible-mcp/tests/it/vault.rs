@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use crucible_services::data_store::{
     Backlink, DataStore, Error, Heading, LinkKind, ListRequest, Note, NoteLinks, NotePage,
-    NoteSummary, OutgoingLink, Problem, SearchHit, SearchRequest, SearchResponse, Snippet,
-    StoreStats,
+    NoteSummary, OutgoingLink, Problem, ScoreParts, SearchHit, SearchMode, SearchRequest,
+    SearchResponse, Snippet, StoreStats,
 };
 use serde_json::Map;
 use tokio::sync::Notify;
@@ -273,6 +273,7 @@ impl DataStore for Vault {
                     },
                     #[expect(clippy::cast_precision_loss, reason = "a few words")]
                     score: found.len() as f32,
+                    parts: ScoreParts::default(),
                 });
                 break;
             }
@@ -282,6 +283,7 @@ impl DataStore for Vault {
         Ok(SearchResponse {
             hits,
             took_us: 7,
+            mode: SearchMode::Lexical,
             notices: Vec::new(),
         })
     }

@@ -71,11 +71,27 @@ impl DaemonEvent {
 
     /// Says which event caused this one: takes over its correlation, one step deeper.
     #[must_use]
-    pub fn caused_by(mut self, cause: &Self) -> Self {
-        self.metadata.correlation_id = cause.metadata.correlation_id;
-        self.metadata.causation_id = Some(cause.id);
-        self.metadata.depth = cause.metadata.depth.saturating_add(1);
+    pub fn caused_by(self, cause: &Self) -> Self {
+        self.following(&cause.as_cause())
+    }
+
+    /// As [`DaemonEvent::caused_by`], where only the cause's identity is at hand.
+    #[must_use]
+    pub fn following(mut self, cause: &Cause) -> Self {
+        self.metadata.correlation_id = cause.correlation_id;
+        self.metadata.causation_id = Some(cause.event_id);
+        self.metadata.depth = cause.depth.saturating_add(1);
         self
+    }
+
+    /// Returns what another event needs to name this one as its cause.
+    #[must_use]
+    pub const fn as_cause(&self) -> Cause {
+        Cause {
+            event_id: self.id,
+            correlation_id: self.metadata.correlation_id,
+            depth: self.metadata.depth,
+        }
     }
 
     /// Sets the ordering key: events of one key reach an instance in the order they were routed.
@@ -91,6 +107,18 @@ impl DaemonEvent {
         self.metadata.labels.insert(name.into(), value.into());
         self
     }
+}
+
+/// An event as the cause of something: carried with a request or a write, so that the events that
+/// come of it keep the correlation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The event.
+    pub event_id: EventId,
+    /// Its correlation.
+    pub correlation_id: CorrelationId,
+    /// Its depth in the chain of causes.
+    pub depth: u16,
 }
 
 /// Which lane of a mailbox an event takes; a higher lane is drained first.

@@ -37,7 +37,7 @@ macro_rules! event_types {
     };
 }
 
-/// What happened, in one of seven categories.
+/// What happened, by category.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "category", rename_all = "snake_case")]
 pub enum EventType {
@@ -49,6 +49,10 @@ pub enum EventType {
     External(ExternalEventType),
     /// Something happened in the MCP gateway.
     Mcp(McpEventType),
+    /// Something happened in the inference engine.
+    Inference(InferenceEventType),
+    /// Something happened in the script engine.
+    Script(ScriptEventType),
     /// A supervised service changed.
     Service(ServiceEventType),
     /// The daemon as a whole changed.
@@ -69,6 +73,8 @@ impl EventType {
             Self::Database(_) => EventCategory::Database,
             Self::External(_) => EventCategory::External,
             Self::Mcp(_) => EventCategory::Mcp,
+            Self::Inference(_) => EventCategory::Inference,
+            Self::Script(_) => EventCategory::Script,
             Self::Service(_) => EventCategory::Service,
             Self::System(_) => EventCategory::System,
             Self::Custom { .. } => EventCategory::Custom,
@@ -83,6 +89,8 @@ impl EventType {
             Self::Database(kind) => kind.name().into(),
             Self::External(kind) => kind.name().into(),
             Self::Mcp(kind) => kind.name().into(),
+            Self::Inference(kind) => kind.name().into(),
+            Self::Script(kind) => kind.name().into(),
             Self::Service(kind) => kind.name().into(),
             Self::System(kind) => kind.name().into(),
             Self::Custom { name } => format!("custom.{name}").into(),
@@ -102,6 +110,10 @@ pub enum EventCategory {
     External,
     /// See [`McpEventType`].
     Mcp,
+    /// See [`InferenceEventType`].
+    Inference,
+    /// See [`ScriptEventType`].
+    Script,
     /// See [`ServiceEventType`].
     Service,
     /// See [`SystemEventType`].
@@ -268,6 +280,122 @@ event_types! {
 }
 
 event_types! {
+    /// The inference engine.
+    InferenceEventType = "inference" {
+        /// A model's weights came into memory.
+        ModelLoaded {
+            /// The model.
+            model: String,
+            /// How long it took.
+            duration_ms: u64,
+        } = "model_loaded",
+        /// A model's weights left memory.
+        ModelUnloaded {
+            /// The model.
+            model: String,
+            /// Why, in words.
+            reason: String,
+        } = "model_unloaded",
+        /// Somebody asked for a generation. Embeddings are counted, not told one by one.
+        Requested {
+            /// The model.
+            model: String,
+        } = "requested",
+        /// A request was answered.
+        Completed {
+            /// The model.
+            model: String,
+            /// How long it took.
+            duration_ms: u64,
+            /// Tokens read.
+            tokens_prompt: u64,
+            /// Tokens written.
+            tokens_completion: u64,
+        } = "completed",
+        /// A request failed.
+        Failed {
+            /// The model.
+            model: String,
+            /// Why, in words.
+            error: String,
+        } = "failed",
+        /// What the engine did since the last event of this type, and what waits.
+        Usage {
+            /// Requests answered.
+            requests: u64,
+            /// Texts embedded.
+            texts: u64,
+            /// Tokens read and written.
+            tokens: u64,
+            /// Requests that wait now.
+            queued: u64,
+        } = "usage",
+    }
+}
+
+event_types! {
+    /// The script engine.
+    ScriptEventType = "script" {
+        /// A version of a script was compiled and is in force.
+        Loaded {
+            /// The script.
+            script: String,
+            /// BLAKE3 of its files.
+            version: String,
+        } = "loaded",
+        /// A new version was refused; the old one, if any, stays in force.
+        Refused {
+            /// The script.
+            script: String,
+            /// Why, in words.
+            error: String,
+        } = "refused",
+        /// A script was removed.
+        Removed {
+            /// The script.
+            script: String,
+        } = "removed",
+        /// A call ended well.
+        Completed {
+            /// The script.
+            script: String,
+            /// The function.
+            function: String,
+            /// How long it took.
+            duration_ms: u64,
+        } = "completed",
+        /// A call failed or was stopped.
+        Failed {
+            /// The script.
+            script: String,
+            /// The function.
+            function: String,
+            /// Why, in words.
+            error: String,
+        } = "failed",
+        /// A script asked for what it was not granted.
+        Denied {
+            /// The script.
+            script: String,
+            /// The capability.
+            capability: String,
+        } = "denied",
+        /// A person granted or took back capabilities.
+        Granted {
+            /// The script.
+            script: String,
+            /// All capabilities that are granted now.
+            capabilities: Vec<String>,
+        } = "granted",
+        /// A worker process ended.
+        WorkerExited {
+            /// Why, in words.
+            reason: String,
+        } = "worker_exited",
+    }
+}
+
+event_types! {
     /// Supervised services.
     ServiceEventType = "service" {
         /// A health check was made.
@@ -403,6 +531,16 @@ mod tests {
                 .map(EventType::External),
         );
         events.extend(McpEventType::samples().into_iter().map(EventType::Mcp));
+        events.extend(
+            InferenceEventType::samples()
+                .into_iter()
+                .map(EventType::Inference),
+        );
+        events.extend(
+            ScriptEventType::samples()
+                .into_iter()
+                .map(EventType::Script),
+        );
         events.extend(
             ServiceEventType::samples()
                 .into_iter()

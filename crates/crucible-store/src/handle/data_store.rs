@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use crucible_notes::decode;
 use crucible_services::data_store::{
-    DataStore, Error, ListRequest, Note, NoteLinks, NotePage, Problem, SearchHit, SearchRequest,
-    SearchResponse, StoreStats,
+    DataStore, Error, ListRequest, Note, NoteLinks, NotePage, Problem, SearchHit, SearchMode,
+    SearchRequest, SearchResponse, StoreStats,
 };
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{JoinError, block_in_place, spawn_blocking};
@@ -32,6 +32,7 @@ impl DataStore for Store {
         Ok(SearchResponse {
             hits: hits.into_iter().map(SearchHit::from).collect(),
             took_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            mode: SearchMode::Lexical,
             notices: self.notices(),
         })
     }

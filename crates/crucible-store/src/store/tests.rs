@@ -33,6 +33,7 @@ async fn put(store: &Store, path: &str, text: String) -> Result<Applied, Error> 
         content: FileContent::Note(text.into()),
     };
     let batch = ChangeBatch {
+        cause: None,
         changes: vec![change],
         origin: ChangeOrigin::Change,
     };

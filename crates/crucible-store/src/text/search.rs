@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crucible_services::data_store::{SearchHit, SearchRequest, Snippet};
+use crucible_services::data_store::{ScoreParts, SearchHit, SearchRequest, Snippet};
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, EnableScoring, Occur, Query as TantivyQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
@@ -68,6 +68,10 @@ impl From<Hit> for SearchHit {
             line: hit.line,
             snippet: hit.snippet,
             score: hit.score,
+            parts: ScoreParts {
+                bm25: Some(hit.score),
+                ..ScoreParts::default()
+            },
         }
     }
 }

@@ -182,7 +182,11 @@ async fn changes_are_found_without_settling() {
     let origin = ChangeOrigin::Change;
     bench
         .store
-        .apply(ChangeBatch { changes, origin })
+        .apply(ChangeBatch {
+            changes,
+            origin,
+            cause: None,
+        })
         .await
         .unwrap();
     until("the new note is found", async || {
@@ -203,7 +207,14 @@ async fn a_closed_store_refuses() {
     bench.close().await;
     let origin = ChangeOrigin::Change;
     let changes = vec![bench.vault.write("b.md", "x")];
-    let error = bench.store.apply(ChangeBatch { changes, origin }).await;
+    let error = bench
+        .store
+        .apply(ChangeBatch {
+            changes,
+            origin,
+            cause: None,
+        })
+        .await;
     assert!(error.unwrap_err().to_string().contains("is closed"));
     assert!(bench.store.settle().await.is_err());
 }

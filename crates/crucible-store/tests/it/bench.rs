@@ -172,7 +172,11 @@ impl Bench {
 
     pub(crate) async fn apply(&self, changes: Vec<FileChange>) -> Applied {
         let origin = ChangeOrigin::Change;
-        let batch = ChangeBatch { changes, origin };
+        let batch = ChangeBatch {
+            changes,
+            origin,
+            cause: None,
+        };
         let applied = self.store.apply(batch).await.unwrap();
         self.store.settle().await.unwrap();
         applied
@@ -180,7 +184,11 @@ impl Bench {
 
     pub(crate) async fn first(&self, changes: Vec<FileChange>) -> Applied {
         let origin = ChangeOrigin::FirstIndex;
-        let batch = ChangeBatch { changes, origin };
+        let batch = ChangeBatch {
+            changes,
+            origin,
+            cause: None,
+        };
         let applied = self.store.apply(batch).await.unwrap();
         self.store.settle().await.unwrap();
         applied
@@ -231,7 +239,14 @@ impl Bench {
             .map(|path| self.vault.upsert(path))
             .collect();
         let origin = ChangeOrigin::FirstIndex;
-        store.apply(ChangeBatch { changes, origin }).await.unwrap();
+        store
+            .apply(ChangeBatch {
+                changes,
+                origin,
+                cause: None,
+            })
+            .await
+            .unwrap();
         store.settle().await.unwrap();
         let content = content(&store, words).await;
         store.close().await;

@@ -62,7 +62,14 @@ fn the_process_that_is_killed() {
             let changes = round(&vault, number % ROUNDS);
             for part in changes.chunks(7) {
                 let changes = part.to_vec();
-                store.apply(ChangeBatch { changes, origin }).await.unwrap();
+                store
+                    .apply(ChangeBatch {
+                        changes,
+                        origin,
+                        cause: None,
+                    })
+                    .await
+                    .unwrap();
             }
         }
     });

@@ -58,7 +58,13 @@ async fn a_full_disk_costs_no_note() {
     let store = open(disk.path().join("index"), &vault).await;
     let apply = async |changes| {
         let origin = ChangeOrigin::Change;
-        store.apply(ChangeBatch { changes, origin }).await
+        store
+            .apply(ChangeBatch {
+                changes,
+                origin,
+                cause: None,
+            })
+            .await
     };
     apply(vec![vault.write("a.md", "apples")]).await.unwrap();
     store.settle().await.unwrap();
@@ -113,6 +119,7 @@ async fn open_with_text_on(disk: &Path, index: &Path, vault: &Arc<MemoryVault>) 
 
 async fn apply(store: &Store, change: FileChange) -> Result<(), String> {
     let batch = ChangeBatch {
+        cause: None,
         changes: vec![change],
         origin: ChangeOrigin::Change,
     };

@@ -52,7 +52,13 @@ async fn a_reader_refuses_to_write() {
     let reader = reader(&bench).await;
     let changes = vec![bench.vault.write("b.md", "bananas")];
     let origin = ChangeOrigin::Change;
-    let refused = reader.apply(ChangeBatch { changes, origin }).await;
+    let refused = reader
+        .apply(ChangeBatch {
+            changes,
+            origin,
+            cause: None,
+        })
+        .await;
     assert!(matches!(refused, Err(Error::Unavailable { .. })));
     assert!(reader.settle().await.is_err());
 }

@@ -33,6 +33,7 @@ async fn a_store_that_is_dropped_without_closing_loses_nothing() {
     let change = bench.vault.write("d.md", "dates");
     let origin = crucible_services::note_index::ChangeOrigin::Change;
     let batch = crucible_services::note_index::ChangeBatch {
+        cause: None,
         changes: vec![change],
         origin,
     };

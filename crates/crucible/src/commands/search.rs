@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crucible_services::data_store::{SearchRequest, SearchResponse};
+use crucible_services::data_store::{SearchMode, SearchRequest, SearchResponse};
 
 use crate::args::{Global, Search};
 use crate::failure::Failure;
@@ -20,6 +20,7 @@ pub(crate) async fn run(global: &Global, args: &Search) -> Result<(), Failure> {
             .iter()
             .map(|tag| tag.trim_start_matches('#').to_owned())
             .collect(),
+        mode: SearchMode::Auto,
     };
     let answer = session.store().search(request).await;
     session.close().await;
