@@ -48,6 +48,11 @@ impl StoreConfig {
         self.index_dir.join("lock")
     }
 
+    /// The file that says that the facts were closed whole.
+    pub(crate) fn seal_path(&self) -> PathBuf {
+        self.index_dir.join("facts.sealed")
+    }
+
     /// The file whose presence says that the facts were found damaged while in use.
     pub(crate) fn doubt_path(&self) -> PathBuf {
         self.index_dir.join("facts.damaged")

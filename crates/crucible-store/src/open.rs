@@ -7,6 +7,7 @@
 
 mod aside;
 pub(crate) mod facts;
+pub(crate) mod seal;
 pub(crate) mod text;
 
 use std::fs::{File, TryLockError};
@@ -76,6 +77,8 @@ pub(crate) struct Opened {
     /// Held as long as the store is open.
     pub(crate) lock: File,
     pub(crate) facts: Connection,
+    /// How much of the facts has been looked at.
+    pub(crate) checked: facts::Checked,
     pub(crate) text: TextOpened,
     /// What was found damaged, in sentences.
     pub(crate) findings: Vec<String>,
@@ -86,7 +89,7 @@ pub(crate) fn open_for_writing(config: &StoreConfig) -> Result<Opened, OpenError
     create_dir(config)?;
     let lock = lock(config)?;
     let mut findings = Vec::new();
-    let facts = facts::open(config, &mut findings)?;
+    let (facts, checked) = facts::open(config, &mut findings)?;
     let seq = crate::facts::Mark::Seq
         .read(&facts)
         .map_err(|error| OpenError::Failed(format!("the facts cannot be read ({error})")))?;
@@ -94,6 +97,7 @@ pub(crate) fn open_for_writing(config: &StoreConfig) -> Result<Opened, OpenError
     Ok(Opened {
         lock,
         facts,
+        checked,
         text,
         findings,
     })

@@ -1,5 +1,6 @@
 //! The store as a supervised service.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crucible_services::service_traits::{
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
+use crate::open::facts::fault_in_pages;
 use crate::store::{Store, lock};
 use crate::tell;
 
@@ -142,6 +144,16 @@ impl ServiceLifecycle for StoreService {
             }
             *current = Some(run.clone());
         }
+        if self
+            .store
+            .inner
+            .shared
+            .is_on_trust
+            .swap(false, Ordering::Relaxed)
+        {
+            let store = self.store.clone();
+            context.tasks.spawn("look-through", look_through(store));
+        }
         let store = self.store.clone();
         let ended = run.ended.drop_guard();
         context.tasks.spawn("tell", async move {
@@ -194,5 +206,22 @@ impl ServiceLifecycle for StoreService {
             ));
         }
         Ok(self.verdict().with_detail("outbox_rows", rows))
+    }
+}
+
+/// Looks through the pages of facts that were taken on the word of their seal.
+///
+/// Damage is told by the health check, and mended by the next open.
+async fn look_through(store: Store) {
+    let looked = store
+        .inner
+        .readers
+        .read(|connection| Ok(fault_in_pages(connection)?));
+    match looked.await {
+        Ok(None) => {}
+        Ok(Some(fault)) => {
+            let _told_by_health = store.inner.shared.found_damaged(&fault);
+        }
+        Err(error) => tracing::warn!(%error, "the facts could not be looked through"),
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) text_cursor: AtomicI64,
     /// Whether listeners are being told.
     pub(crate) is_attached: AtomicBool,
+    /// Whether the facts were taken on the word of their seal and have to be looked through yet.
+    pub(crate) is_on_trust: AtomicBool,
     text: Mutex<TextStatus>,
     damage: Mutex<Option<String>>,
 }
@@ -49,6 +51,7 @@ impl Shared {
             seq: watch::Sender::new(0),
             text_cursor: AtomicI64::new(0),
             is_attached: AtomicBool::new(false),
+            is_on_trust: AtomicBool::new(false),
             text: Mutex::default(),
             damage: Mutex::default(),
         }
@@ -96,13 +99,7 @@ impl Shared {
                 "the disk is full; free some space, then the change is tried again".to_owned()
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                let message = format!(
-                    "the facts file {} is damaged ({error}); restart crucible: the file is moved \
-                     aside and built anew from the notes",
-                    self.config.facts_path().display()
-                );
-                self.remember_damage(&message);
-                message
+                self.found_damaged(&error.to_string())
             }
             _ => format!(
                 "the facts file {} cannot be used ({error}); check the disk and its permissions",
@@ -110,6 +107,18 @@ impl Shared {
             ),
         };
         Error::Internal { message }
+    }
+
+    /// Remembers that the facts file is damaged, so that the next open moves it aside; returns
+    /// what to tell.
+    pub(crate) fn found_damaged(&self, what: &str) -> String {
+        let message = format!(
+            "the facts file {} is damaged ({what}); restart crucible: the file is moved aside and \
+             built anew from the notes",
+            self.config.facts_path().display()
+        );
+        self.remember_damage(&message);
+        message
     }
 
     fn remember_damage(&self, message: &str) {

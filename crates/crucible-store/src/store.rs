@@ -1,5 +1,6 @@
 //! The handle of an open index, and the threads behind it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -67,17 +68,18 @@ impl Store {
         let Opened {
             lock,
             facts,
+            checked,
             text,
             findings,
         } = opened;
         let shared = Arc::new(Shared::new(config, true));
+        let is_on_trust = checked == open::facts::Checked::Head;
+        shared.is_on_trust.store(is_on_trust, Ordering::Relaxed);
         let seq = Mark::Seq
             .read(&facts)
             .map_err(|error| OpenError::Failed(shared.sqlite_error(&error).to_string()))?;
         shared.seq.send_replace(seq);
-        shared
-            .text_cursor
-            .store(text.cursor, std::sync::atomic::Ordering::Relaxed);
+        shared.text_cursor.store(text.cursor, Ordering::Relaxed);
         let readers = Readers::new(Arc::clone(&shared));
         let slot = Arc::new(Mutex::new(Arc::clone(&text.index)));
         let lock = Arc::new(lock);

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::facts::batch::{Batch, Outcome};
 use crate::facts::{Mark, outbox};
 use crate::feeder::FeedCommand;
+use crate::open::seal;
 use crate::prepare::Prepared;
 use crate::schema::FileKind;
 use crate::shared::Shared;
@@ -90,8 +91,17 @@ impl Writer {
         if let Err(error) = self.connection.query_row(checkpoint, [], |_| Ok(())) {
             tracing::warn!(%error, "the log of changes stays beside the facts file");
         }
-        if let Err((_connection, error)) = self.connection.close() {
-            tracing::warn!(%error, "the facts file was not closed cleanly");
+        match self.connection.close() {
+            Err((_connection, error)) => {
+                tracing::warn!(%error, "the facts file was not closed cleanly");
+            }
+            // Without the seal the next open looks every page through.
+            Ok(()) if self.shared.damage().is_some() => {}
+            Ok(()) => {
+                if let Err(error) = seal::put(&self.shared.config) {
+                    tracing::warn!(%error, "the facts file is not sealed");
+                }
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::OpenError;
 use super::aside::{move_aside, remove};
+use super::seal;
 use crate::config::StoreConfig;
 use crate::readers::{BUSY_TIMEOUT, open_for_reading};
 use crate::schema;
@@ -18,19 +19,25 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 /// Opens the facts for writing; damaged ones are moved aside, with a sentence in `findings`.
 ///
 /// New facts take the old text index with them: its notes are numbered by the old ones.
+/// Also says whether every page has been looked through, or the seal was trusted.
 pub(super) fn open(
     config: &StoreConfig,
     findings: &mut Vec<String>,
-) -> Result<Connection, OpenError> {
+) -> Result<(Connection, Checked), OpenError> {
     let path = config.facts_path();
     let is_there = path.exists();
+    let depth = if seal::take(config) {
+        Checked::Head
+    } else {
+        Checked::Whole
+    };
     let reason = match std::fs::read_to_string(config.doubt_path()) {
         Ok(_) if is_there => Some("it was found damaged while in use".to_owned()),
         _ => None,
     };
     let reason = match reason {
-        None if is_there => match try_open(&path)? {
-            Found::Usable(connection) => return Ok(connection),
+        None if is_there => match try_open(&path, depth)? {
+            Found::Usable(connection) => return Ok((connection, depth)),
             // The text index comes after the facts: without it, a crash ended the creation.
             Found::Empty if !config.text_dir().exists() => None,
             Found::Empty => Some("it is empty".to_owned()),
@@ -61,7 +68,16 @@ pub(super) fn open(
     let mut connection = Connection::open(&path).map_err(failed)?;
     schema::create(&mut connection).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    Ok(connection)
+    Ok((connection, Checked::Whole))
+}
+
+/// How much of a facts file is looked at before it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// What sort of file it is, and of which version.
+    Head,
+    /// Every page.
+    Whole,
 }
 
 /// The log and its index, which belong to the file of the same name only.
@@ -83,7 +99,7 @@ enum Found {
 }
 
 /// Opens an existing file.
-fn try_open(path: &Path) -> Result<Found, OpenError> {
+fn try_open(path: &Path, depth: Checked) -> Result<Found, OpenError> {
     let opened = Connection::open(path).and_then(|connection| {
         prepare(&connection)?;
         let tables: i64 =
@@ -91,7 +107,7 @@ fn try_open(path: &Path) -> Result<Found, OpenError> {
         if tables == 0 {
             return Ok(Found::Empty);
         }
-        Ok(match fault(&connection)? {
+        Ok(match fault(&connection, depth)? {
             None => Found::Usable(connection),
             Some(reason) => Found::Faulty(reason),
         })
@@ -135,7 +151,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Looks for a reason not to use the file.
-pub(crate) fn fault(connection: &Connection) -> rusqlite::Result<Option<String>> {
+fn fault(connection: &Connection, depth: Checked) -> rusqlite::Result<Option<String>> {
     let number = |pragma: &str| -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, pragma, |row| row.get(0))
     };
@@ -149,6 +165,14 @@ pub(crate) fn fault(connection: &Connection) -> rusqlite::Result<Option<String>>
             schema::VERSION
         )));
     }
+    match depth {
+        Checked::Head => Ok(None),
+        Checked::Whole => fault_in_pages(connection),
+    }
+}
+
+/// Looks every page through for a reason not to use the file; takes longer the larger it is.
+pub(crate) fn fault_in_pages(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((check != "ok").then(|| format!("its check says: {check}")))
 }
@@ -160,7 +184,7 @@ pub(crate) fn open_read_only(config: &StoreConfig) -> Result<(), OpenError> {
     if !path.exists() {
         return Err(OpenError::Absent { index_dir });
     }
-    let fault = open_for_reading(&path).and_then(|connection| fault(&connection));
+    let fault = open_for_reading(&path).and_then(|connection| fault(&connection, Checked::Whole));
     match fault {
         Ok(None) => Ok(()),
         Ok(Some(reason)) => Err(OpenError::Damaged { index_dir, reason }),

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crucible_services::note_index::NoteIndex as _;
+use crucible_services::service_traits::ServiceLifecycle as _;
 use crucible_store::{OpenError, Store, StoreConfig};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
+use crate::serving::serve;
 
 const WORDS: &[&str] = &["apples", "bananas", "sausages"];
 
@@ -221,4 +223,53 @@ async fn notes_that_are_unreadable_while_the_text_is_rebuilt_are_looked_at_again
     let _change = bench.vault.write("a.md", content);
     bench.reconcile().await;
     assert_eq!(bench.found("apples").await, ["a.md"]);
+}
+
+/// Notes the damaged file's stamp as that of a whole one, as if the disk had lost bits by itself.
+#[cfg(unix)]
+fn seal_again(index: &Path) {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = std::fs::metadata(facts(index)).unwrap();
+    let seal = format!(
+        "size={} inode={} modified={}.{:09} changed={}.{:09}\n",
+        found.len(),
+        found.ino(),
+        found.mtime(),
+        found.mtime_nsec(),
+        found.ctime(),
+        found.ctime_nsec()
+    );
+    assert!(index.join("facts.sealed").exists(), "closing seals");
+    std::fs::write(index.join("facts.sealed"), seal).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_under_a_seal_that_holds_is_found_while_serving_and_mended_by_the_next_open() {
+    let mut bench = vault().await;
+    for number in 0..200 {
+        bench
+            .put(&format!("more {number}.md"), &"more apples\n\n".repeat(20))
+            .await;
+    }
+    let expected = bench.content(WORDS).await;
+    bench.close().await;
+    let index = bench.index_dir();
+    let pages = std::fs::metadata(facts(&index)).unwrap().len() / 8192;
+    // A page in the middle holds rows that neither the open nor a health check asks for.
+    overwrite(&facts(&index), pages / 2 * 8192, &[0xa5; 512]);
+    seal_again(&index);
+    bench.open_again().await;
+    assert_eq!(bench.store.recovered(), Vec::<String>::new());
+    let serving = serve(&bench.store).await;
+    until("the damage is found", async || {
+        let health = serving.service.health_check().await.unwrap();
+        health.message.unwrap_or_default().contains("is damaged")
+    })
+    .await;
+    serving.stop().await;
+    bench.restart().await;
+    assert_eq!(bench.store.recovered().len(), 1);
+    bench.reconcile().await;
+    assert_eq!(bench.content(WORDS).await, expected);
 }
