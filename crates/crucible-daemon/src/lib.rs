@@ -16,3 +16,4 @@ pub mod location;
 pub use crucible_mcp::LOG_FILTER as MCP_LOG_FILTER;
 
 pub use compose::{Daemon, DaemonConfig, StartError};
+pub use crucible_vault::{LeftOut, LeftOutRule};

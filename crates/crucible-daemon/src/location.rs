@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crucible_vault::{LeftOut, VaultConfig, VaultFolder, left_out};
 use serde::{Deserialize, Serialize};
 
 /// The folder inside a vault that holds the index when the user asked for it there.
@@ -107,6 +108,26 @@ impl Location {
         };
         let text = serde_json::to_string(&file).expect("plain text serialises");
         fs::write(self.home.join(VAULT_FILE), text).map_err(refused)
+    }
+
+    /// Returns the notes of the vault that its rules leave out, at most `limit`, and how many
+    /// there are.
+    ///
+    /// # Errors
+    /// When the vault cannot be listed.
+    pub async fn left_out(&self, limit: usize) -> Result<(Vec<LeftOut>, u64), Error> {
+        let unreachable = |source| Error::Vault {
+            vault: self.vault.clone(),
+            source,
+        };
+        let config = VaultConfig::new(self.vault());
+        tokio::task::spawn_blocking(move || {
+            let folder = VaultFolder::open(&config).map_err(io::Error::other)?;
+            left_out(&folder, limit)
+        })
+        .await
+        .unwrap_or_else(|broken_off| Err(io::Error::other(broken_off)))
+        .map_err(unreachable)
     }
 
     /// Returns the vault's folder, absolute, links resolved.

@@ -23,6 +23,7 @@ mod follower;
 mod found;
 mod hints;
 mod known;
+pub mod left_out;
 mod names;
 mod open;
 mod plan;
@@ -38,6 +39,7 @@ mod watching;
 
 pub use config::VaultConfig;
 pub use folder::{OpenError, VaultFolder};
+pub use left_out::{LeftOut, LeftOutRule, left_out};
 pub use progress::{Phase, Progress};
 pub use reconcile::{ReconcileError, ReconcileReport, reconcile};
 pub use service::VaultService;

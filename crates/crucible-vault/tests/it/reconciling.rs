@@ -2,7 +2,7 @@
 
 use crucible_services::data_store::Error;
 use crucible_services::note_index::{ChangeOrigin, NoteSource as _};
-use crucible_vault::{OpenError, ReconcileError, VaultConfig, VaultFolder};
+use crucible_vault::{LeftOutRule, OpenError, ReconcileError, VaultConfig, VaultFolder, left_out};
 
 use crate::recorder::{Held, TestVault};
 
@@ -223,4 +223,41 @@ fn folder_that_cannot_be_a_vault_is_refused_with_the_reason() {
     ));
     assert!(matches!(open(&file), OpenError::NotAFolder { .. }));
     assert!(open(&file).to_string().contains("give the folder"));
+}
+
+#[tokio::test]
+async fn notes_that_the_rules_leave_out_are_named() {
+    let vault = TestVault::new();
+    vault.write(".gitignore", "build/\n");
+    vault.write("sub/.crucibleignore", "draft*.md\n!draft-kept.md\n");
+    vault.write("Home.md", "in");
+    vault.write("sub/draft-kept.md", "in");
+    vault.write("sub/draft 1.md", "out");
+    vault.write("build/deep/readme.md", "out");
+    vault.write("build/picture.png", "no note");
+    vault.write(".github/template.md", "out");
+    vault.write(".git/x.md", "never a note");
+    vault.write("a.md.tmp.1.2.md", "out");
+    vault.reconcile().await;
+    assert!(vault.index.note("sub/draft-kept.md").is_some());
+    let folder = VaultFolder::open(&VaultConfig::new(vault.root())).unwrap();
+    let (found, total) = left_out(&folder, 100).unwrap();
+    let told: Vec<_> = found
+        .iter()
+        .map(|left| (left.path.as_str(), left.rule))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (".github/template.md", LeftOutRule::Hidden),
+            ("a.md.tmp.1.2.md", LeftOutRule::Temporary),
+            ("build/deep/readme.md", LeftOutRule::Ignored),
+            ("sub/draft 1.md", LeftOutRule::Ignored),
+        ]
+    );
+    assert_eq!(total, 4);
+    for left in &found {
+        assert_eq!(vault.index.note(&left.path), None, "{}", left.path);
+    }
+    assert_eq!(left_out(&folder, 1).unwrap().0.len(), 1);
 }

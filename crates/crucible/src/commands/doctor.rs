@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crucible_daemon::access::Via;
+use crucible_daemon::{LeftOut, LeftOutRule};
 use crucible_services::data_store::{Problem, StoreStats};
 use serde::Serialize;
 
@@ -13,6 +14,8 @@ use crate::terminal::{Style, count, plain};
 
 /// More than this nobody reads; the rest is counted.
 const PROBLEMS_MAX: usize = 100_000;
+/// As above, for what is left alone: a folder of a package manager can hold very many.
+const LEFT_OUT_MAX: usize = 10_000;
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -23,6 +26,10 @@ struct Report {
     recovered: Vec<String>,
     stats: StoreStats,
     problems: Vec<Problem>,
+    /// Notes that the vault's rules leave alone; no fault.
+    left_out: Vec<LeftOut>,
+    /// How many there are, should there be more than are listed.
+    left_out_total: u64,
 }
 
 pub(crate) async fn run(global: &Global, args: &Doctor) -> Result<(), Failure> {
@@ -54,12 +61,19 @@ pub(crate) async fn run(global: &Global, args: &Doctor) -> Result<(), Failure> {
 
 async fn examine(session: &Session) -> Result<Report, Failure> {
     let store = session.store();
+    let (left_out, left_out_total) = session
+        .location()
+        .left_out(LEFT_OUT_MAX)
+        .await
+        .map_err(|error| Failure::new(Kind::Failed, error))?;
     Ok(Report {
         vault: session.location().vault().display().to_string(),
         index: session.location().index_dir().display().to_string(),
         recovered: session.recovered(),
         stats: store.stats().await?,
         problems: store.problems(PROBLEMS_MAX).await?,
+        left_out,
+        left_out_total,
     })
 }
 
@@ -78,14 +92,41 @@ fn print(out: &mut impl Write, report: &Report, by: &str, style: Style) -> Resul
     }
     if report.problems.is_empty() {
         writeln!(out, "{}", style.good("Every file was read and understood."))?;
-        return Ok(());
+        return list_left_out(out, report, style);
     }
     let (skipped, faulty): (Vec<&Problem>, Vec<&Problem>) = report
         .problems
         .iter()
         .partition(|problem| problem.kind.is_skipped());
     list(out, "Skipped (not in the index)", &skipped, style)?;
-    list(out, "Faulty (in the index all the same)", &faulty, style)
+    list(out, "Faulty (in the index all the same)", &faulty, style)?;
+    list_left_out(out, report, style)
+}
+
+fn list_left_out(out: &mut impl Write, report: &Report, style: Style) -> Result<(), Failure> {
+    if report.left_out.is_empty() {
+        return Ok(());
+    }
+    let title = style.bold("Left alone by rule (no fault)");
+    writeln!(out, "\n{title} {}", count(report.left_out_total))?;
+    for rule in LeftOutRule::ALL {
+        let mut left = report
+            .left_out
+            .iter()
+            .filter(|left| left.rule == rule)
+            .peekable();
+        if left.peek().is_some() {
+            writeln!(out, "  {}:", rule.message())?;
+        }
+        for left in left {
+            writeln!(out, "    {}", plain(&left.path))?;
+        }
+    }
+    let untold = report.left_out_total - report.left_out.len() as u64;
+    if untold > 0 {
+        writeln!(out, "  and {} more", count(untold))?;
+    }
+    Ok(())
 }
 
 fn list(
