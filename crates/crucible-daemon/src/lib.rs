@@ -11,6 +11,7 @@ pub mod access;
 pub mod compose;
 pub mod instance;
 pub mod location;
+pub mod settings;
 
 /// What a log filter needs so that the messages of agents are not logged.
 pub use crucible_mcp::LOG_FILTER as MCP_LOG_FILTER;
