@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crucible_core::CrucibleCore;
-use crucible_services::service_traits::DataStore;
+use crucible_services::service_traits::{
+    Configuration, DataStore, InferenceEngine, NoteWriter, ScriptEngine,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::auth::AccessControl;
 
 /// The bounds of the API. [`ApiConfig::default`] has values for one person's machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,9 @@ pub struct ApiConfig {
     pub keep_alive: Duration,
     /// How long a stop waits for requests that are being answered; 10 s.
     pub drain_deadline: Duration,
+    /// Whether people reach the API through TLS, ended by something else on this machine: origins
+    /// are `https` then, and cookies are never sent without it; false.
+    pub tls: bool,
 }
 
 impl Default for ApiConfig {
@@ -38,6 +45,7 @@ impl Default for ApiConfig {
             body_bytes_max: 64 * 1024,
             keep_alive: Duration::from_secs(15),
             drain_deadline: Duration::from_secs(10),
+            tls: false,
         }
     }
 }
@@ -65,6 +73,39 @@ pub struct ApiParts {
     /// Answers everything at and below `/mcp`; `None` leaves that path unknown. It bounds bodies
     /// and times itself.
     pub mcp: Option<axum::Router>,
+    /// Changes notes; `None` where they cannot be changed.
+    pub writer: Option<Arc<dyn NoteWriter>>,
+    /// Embeddings and text generation; `None` where there is no engine.
+    pub inference: Option<Arc<dyn InferenceEngine>>,
+    /// Scripts; `None` where there is no engine.
+    pub scripts: Option<Arc<dyn ScriptEngine>>,
+    /// The settings in force; `None` where they cannot be shown.
+    pub configuration: Option<Arc<dyn Configuration>>,
+    /// Who may ask.
+    pub access: AccessControl,
+}
+
+impl ApiParts {
+    /// Gives access to a core and a store, and to nothing else yet.
+    #[must_use]
+    pub fn new(
+        core: CrucibleCore,
+        store: Arc<dyn DataStore>,
+        vault: VaultInfo,
+        access: AccessControl,
+    ) -> Self {
+        Self {
+            core,
+            store,
+            vault,
+            mcp: None,
+            writer: None,
+            inference: None,
+            scripts: None,
+            configuration: None,
+            access,
+        }
+    }
 }
 
 impl std::fmt::Debug for ApiParts {
@@ -72,6 +113,11 @@ impl std::fmt::Debug for ApiParts {
         f.debug_struct("ApiParts")
             .field("vault", &self.vault)
             .field("mcp", &self.mcp.is_some())
+            .field("writer", &self.writer.is_some())
+            .field("inference", &self.inference.is_some())
+            .field("scripts", &self.scripts.is_some())
+            .field("configuration", &self.configuration.is_some())
+            .field("access", &self.access)
             .finish_non_exhaustive()
     }
 }

@@ -9,8 +9,9 @@
 //! client reads back; [`ErrorDetail::into_store_error`] undoes `ApiError::from`.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use crucible_services::access::Scope;
 use crucible_services::data_store;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,16 @@ pub enum Code {
     HostRefused,
     /// The `Origin` header names another site.
     OriginRefused,
+    /// The request names nobody.
+    Unauthenticated,
+    /// The token is not known, or has expired.
+    TokenRefused,
+    /// The bearer may do other things, but not this one.
+    ScopeMissing,
+    /// Too many wrong tokens or links were tried lately.
+    TooManyAttempts,
+    /// The form was not sent by a page of this session.
+    FormRefused,
     /// The request's body is too large.
     BodyTooLarge,
     /// The answer took too long.
@@ -57,7 +68,11 @@ impl Code {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::InvalidQuery => StatusCode::BAD_REQUEST,
-            Self::HostRefused | Self::OriginRefused => StatusCode::FORBIDDEN,
+            Self::Unauthenticated | Self::TokenRefused => StatusCode::UNAUTHORIZED,
+            Self::HostRefused | Self::OriginRefused | Self::ScopeMissing | Self::FormRefused => {
+                StatusCode::FORBIDDEN
+            }
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound | Self::NoSuchRoute | Self::NoSuchService => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Ambiguous | Self::Refused => StatusCode::CONFLICT,
@@ -73,7 +88,7 @@ impl Code {
     const fn retry_after_s(self) -> Option<u16> {
         match self {
             Self::Unavailable | Self::Overloaded => Some(1),
-            Self::DeadlineExceeded => Some(5),
+            Self::DeadlineExceeded | Self::TooManyAttempts => Some(5),
             _ => None,
         }
     }
@@ -102,6 +117,9 @@ pub struct ErrorDetail {
     /// The name asked for, where a name was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The scope that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
     /// The bare cause, where `message` wraps it in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -134,7 +152,7 @@ impl ErrorDetail {
 
 /// A fault on its way out; becomes the envelope with its status code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ApiError(Box<ErrorDetail>);
+pub struct ApiError(Box<ErrorDetail>);
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
@@ -144,6 +162,7 @@ impl ApiError {
             hint: None,
             candidates: Vec::new(),
             reference: None,
+            scope: None,
             reason: None,
         }))
     }
@@ -161,6 +180,12 @@ impl ApiError {
         self
     }
 
+    /// Adds the scope that is missing.
+    pub(crate) const fn scope(mut self, scope: Scope) -> Self {
+        self.0.scope = Some(scope);
+        self
+    }
+
     fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
         self
@@ -173,6 +198,30 @@ impl ApiError {
     pub(crate) const fn status(&self) -> StatusCode {
         self.0.code.status()
     }
+
+    /// Returns the headers that go with the fault: when to come back, or how to say who one is
+    /// (RFC 6750, section 3).
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(seconds) = self.0.code.retry_after_s() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let challenge = match self.0.code {
+            Code::Unauthenticated => "Bearer realm=\"crucible\"".to_owned(),
+            Code::TokenRefused => "Bearer realm=\"crucible\", error=\"invalid_token\"".to_owned(),
+            Code::ScopeMissing => {
+                let scope = self.0.scope.map_or("", Scope::name);
+                format!(
+                    "Bearer realm=\"crucible\", error=\"insufficient_scope\", scope=\"{scope}\""
+                )
+            }
+            _ => return headers,
+        };
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        headers
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -181,13 +230,8 @@ impl IntoResponse for ApiError {
         if code == Code::Internal {
             tracing::error!(error = %self.0.message, "request failed");
         }
-        let mut response = (code.status(), Json(ErrorBody { error: *self.0 })).into_response();
-        if let Some(seconds) = code.retry_after_s() {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        let headers = self.headers();
+        (code.status(), headers, Json(ErrorBody { error: *self.0 })).into_response()
     }
 }
 

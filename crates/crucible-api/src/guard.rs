@@ -19,13 +19,18 @@ const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
 /// Lets a request through when `Host` and `Origin` are our own.
 pub(crate) async fn guard(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    match check(request.headers(), request.uri(), state.port) {
+    match check(
+        request.headers(),
+        request.uri(),
+        state.port,
+        state.config.tls,
+    ) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-fn check(headers: &HeaderMap, uri: &Uri, port: Option<u16>) -> Result<(), ApiError> {
+fn check(headers: &HeaderMap, uri: &Uri, port: Option<u16>, tls: bool) -> Result<(), ApiError> {
     let host = single(headers, &HOST)
         .ok_or_else(host_refused)?
         .ok_or_else(host_refused)?;
@@ -38,7 +43,7 @@ fn check(headers: &HeaderMap, uri: &Uri, port: Option<u16>) -> Result<(), ApiErr
     }
     match single(headers, &ORIGIN) {
         Some(None) => Ok(()),
-        Some(Some(origin)) if same_origin(origin, host) => Ok(()),
+        Some(Some(origin)) if same_origin(origin, host, tls) => Ok(()),
         _ => Err(ApiError::new(
             Code::OriginRefused,
             "the request comes from a page of another site",
@@ -81,9 +86,9 @@ fn split_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn same_origin(origin: &str, host: &str) -> bool {
+fn same_origin(origin: &str, host: &str, tls: bool) -> bool {
     origin
-        .strip_prefix("http://")
+        .strip_prefix(if tls { "https://" } else { "http://" })
         .is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
@@ -105,7 +110,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(ORIGIN, origin.parse().unwrap());
         }
-        let verdict = check(&headers, &Uri::from_static("/"), Some(7417));
+        let verdict = check(&headers, &Uri::from_static("/"), Some(7417), false);
         verdict.err().map(|error| error.detail().code)
     }
 
@@ -168,11 +173,11 @@ mod tests {
     fn repeated_or_absent_host_is_refused() {
         let mut headers = HeaderMap::new();
         let uri = Uri::from_static("/");
-        assert!(check(&headers, &uri, None).is_err());
+        assert!(check(&headers, &uri, None, false).is_err());
         headers.append(HOST, "localhost".parse().unwrap());
-        assert!(check(&headers, &uri, None).is_ok());
+        assert!(check(&headers, &uri, None, false).is_ok());
         headers.append(HOST, "evil.example".parse().unwrap());
-        assert!(check(&headers, &uri, None).is_err());
+        assert!(check(&headers, &uri, None, false).is_err());
     }
 
     #[test]
@@ -180,6 +185,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, "localhost".parse().unwrap());
         let evil = Uri::from_static("http://evil.example/api/v1/health");
-        assert!(check(&headers, &evil, None).is_err());
+        assert!(check(&headers, &evil, None, false).is_err());
     }
 }

@@ -23,6 +23,7 @@
 //! may use it. What it answers comes from the traits it was handed; it holds no notes itself.
 //! Start reading at [`router()`].
 
+pub mod auth;
 pub mod client;
 mod config;
 mod dashboard;
@@ -33,6 +34,7 @@ mod mcp;
 mod observe;
 mod params;
 mod percent;
+mod route;
 pub mod router;
 mod routes;
 mod serve;

@@ -42,7 +42,7 @@ pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Opens a span with method, route and status; never the address, which holds what was searched.
+/// Opens a span with method, route, status and the name of who asks; never the address, which holds what was searched.
 pub(crate) async fn span(request: Request, next: Next) -> Response {
     let route = request
         .extensions()
@@ -53,6 +53,7 @@ pub(crate) async fn span(request: Request, next: Next) -> Response {
         http.method = %request.method(),
         http.route = route,
         http.status = tracing::field::Empty,
+        principal = tracing::field::Empty,
     );
     let began = tokio::time::Instant::now();
     let response = next.run(request).instrument(span.clone()).await;

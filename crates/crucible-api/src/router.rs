@@ -1,6 +1,7 @@
 //! The whole API as one function from request to response.
 //!
-//! Layers, outermost first: security headers, span, panics, `guard`; then, before
+//! Layers, outermost first: security headers, span, panics, `guard`, `auth`;
+//! then, before
 //! REST and pages only, the number of requests, the deadline and the size of the body.
 
 use axum::Router;
@@ -10,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{ApiConfig, ApiParts};
 use crate::error::{ApiError, Code};
+use crate::route::{self, Gates, Route};
 use crate::state::ApiState;
-use crate::{dashboard, guard, limits, mcp, observe, routes};
+use crate::{auth, dashboard, guard, limits, mcp, observe, routes};
 
 /// Returns the API over `parts`, with default bounds and no socket of its own: event streams end
 /// only when the core does, and any port is accepted in the `Host` header.
@@ -30,21 +32,24 @@ pub fn router_with(
     closing: CancellationToken,
 ) -> Router {
     let gateway = parts.mcp.clone();
-    let state = ApiState::new(config, parts, port, closing);
-    let answers = routes::answers()
+    let (answers, streams) = (routes::answers(), routes::streams());
+    let declared: Vec<Route> = answers.iter().chain(&streams).cloned().collect();
+    let state = ApiState::new(config, parts, Gates::new(&declared), port, closing);
+    let answers = route::router(&answers)
         .merge(dashboard::pages())
         .layer(from_fn_with_state(state.clone(), limits::body_size))
         .layer(from_fn_with_state(state.clone(), limits::deadline))
         .layer(from_fn_with_state(state.clone(), limits::concurrency));
     let mut router = Router::new()
         .merge(answers)
-        .merge(routes::streams())
+        .merge(route::router(&streams))
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed);
     if let Some(gateway) = gateway {
         router = router.merge(mcp::mount(gateway, &state));
     }
     router
+        .layer(from_fn_with_state(state.clone(), auth::authenticate))
         .layer(from_fn_with_state(state.clone(), guard::guard))
         .layer(from_fn(observe::catch_panic))
         .layer(from_fn(observe::span))

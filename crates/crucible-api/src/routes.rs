@@ -11,40 +11,47 @@ mod services;
 mod stats;
 mod vault;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::routing::{get, post};
+use crucible_services::access::Scope;
 
+use crate::auth;
 use crate::error::{ApiError, Code};
+use crate::route::Route;
 use crate::state::ApiState;
 
 /// Routes whose answer is one body.
-pub(crate) fn answers() -> Router<ApiState> {
-    Router::new()
-        .route("/livez", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/api/v1/health", get(health::health))
-        .route("/api/v1/services", get(services::list))
-        .route("/api/v1/services/{name}", get(services::one))
-        .route("/api/v1/services/{name}/start", post(services::start))
-        .route("/api/v1/services/{name}/stop", post(services::stop))
-        .route("/api/v1/services/{name}/restart", post(services::restart))
-        .route("/api/v1/stats", get(stats::stats))
-        .route("/api/v1/metrics", get(metrics::metrics))
-        .route("/api/v1/search", get(search::search))
-        .route("/api/v1/notes", get(notes::list))
-        .route("/api/v1/notes/{*reference}", get(notes::one))
-        .route("/api/v1/links/{*reference}", get(links::links))
-        .route("/api/v1/problems", get(problems::problems))
-        .route("/api/v1/events/recent", get(events::recent))
-        .route("/api/v1/vault", get(vault::vault))
+pub(crate) fn answers() -> Vec<Route> {
+    vec![
+        Route::get("/livez", health::alive).public(),
+        Route::get("/readyz", health::ready),
+        Route::get("/api/v1/health", health::health),
+        Route::get("/api/v1/health/live", health::alive).public(),
+        Route::get("/api/v1/services", services::list),
+        Route::get("/api/v1/services/{name}", services::one),
+        Route::post("/api/v1/services/{name}/start", services::start),
+        Route::post("/api/v1/services/{name}/stop", services::stop),
+        Route::post("/api/v1/services/{name}/restart", services::restart),
+        Route::get("/api/v1/stats", stats::stats),
+        Route::get("/api/v1/metrics", metrics::metrics),
+        Route::get("/api/v1/search", search::search),
+        Route::get("/api/v1/notes", notes::list),
+        Route::get("/api/v1/notes/{*reference}", notes::one),
+        Route::get("/api/v1/links/{*reference}", links::links),
+        Route::get("/api/v1/problems", problems::problems),
+        Route::get("/api/v1/events/recent", events::recent),
+        Route::get("/api/v1/vault", vault::vault),
+        Route::get("/login", auth::login).public().page(),
+        Route::post("/logout", auth::logout)
+            .needs(Scope::Read)
+            .page(),
+    ]
 }
 
 /// Routes whose answer goes on until somebody closes it.
-pub(crate) fn streams() -> Router<ApiState> {
-    Router::new().route("/api/v1/events", get(events::stream))
+pub(crate) fn streams() -> Vec<Route> {
+    vec![Route::get("/api/v1/events", events::stream)]
 }
 
 /// The one variable part of a path, decoded: a note's path or another reference, or a name.

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ApiConfig, ApiParts};
+use crate::route::Gates;
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) port: Option<u16>,
     /// Cancelled when the API closes: event streams end then.
     pub(crate) closing: CancellationToken,
+    /// What stands before each route.
+    pub(crate) gates: Gates,
     /// One permit for each request that is being answered.
     pub(crate) requests: Arc<Semaphore>,
     /// One permit for each open event stream.
@@ -32,6 +35,7 @@ impl ApiState {
     pub(crate) fn new(
         config: ApiConfig,
         parts: ApiParts,
+        gates: Gates,
         port: Option<u16>,
         closing: CancellationToken,
     ) -> Self {
@@ -39,6 +43,7 @@ impl ApiState {
             requests: Arc::new(Semaphore::new(config.requests_max)),
             streams: Arc::new(Semaphore::new(config.streams_max)),
             parts,
+            gates,
             config,
             port,
             closing,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use crucible_api::auth::AccessControl;
 use crucible_api::{ApiConfig, ApiParts, ApiService, VaultInfo};
 use crucible_core::{CrucibleCore, CrucibleCoreBuilder};
 use crucible_mcp::{McpConfig, McpService};
@@ -229,15 +230,15 @@ fn api_service(
     store: &Store,
     mcp: Option<&Arc<McpService>>,
 ) -> ApiService {
+    let vault = VaultInfo {
+        name: location.vault_name(),
+        path: location.vault().to_owned(),
+        index_dir: location.index_dir(),
+    };
+    let access = AccessControl::open();
     let parts = ApiParts {
-        core: core.clone(),
-        store: Arc::new(store.clone()),
-        vault: VaultInfo {
-            name: location.vault_name(),
-            path: location.vault().to_owned(),
-            index_dir: location.index_dir(),
-        },
         mcp: mcp.map(|mcp| Router::new().fallback_service(mcp.http_service())),
+        ..ApiParts::new(core.clone(), Arc::new(store.clone()), vault, access)
     };
     ApiService::new(ApiConfig::default(), parts, listener)
 }

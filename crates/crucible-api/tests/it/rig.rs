@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
+use crucible_api::auth::AccessControl;
 use crucible_api::router::router_with;
 use crucible_api::{ApiConfig, ApiParts, VaultInfo};
 use crucible_core::{CoreConfig, CrucibleCore};
@@ -63,15 +64,19 @@ impl Rig {
 }
 
 pub(crate) fn parts(core: &CrucibleCore, twin: &Arc<Twin>, mcp: Option<Router>) -> ApiParts {
+    let vault = VaultInfo {
+        name: "Bakery <b>".to_owned(),
+        path: "/vaults/Bakery".into(),
+        index_dir: "/data/bakery".into(),
+    };
     ApiParts {
-        core: core.clone(),
-        store: Arc::clone(twin) as _,
-        vault: VaultInfo {
-            name: "Bakery <b>".to_owned(),
-            path: "/vaults/Bakery".into(),
-            index_dir: "/data/bakery".into(),
-        },
         mcp,
+        ..ApiParts::new(
+            core.clone(),
+            Arc::clone(twin) as _,
+            vault,
+            AccessControl::open(),
+        )
     }
 }
 

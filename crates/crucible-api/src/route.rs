@@ -1,0 +1,194 @@
+//! One route: where it is, who may use it, who answers, and how it is described.
+//!
+//! Everything that is said about a route is said in the one place where it is declared, so that
+//! the router, the scopes and the description of the API cannot disagree.
+
+use std::collections::HashMap;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use crucible_services::access::Scope;
+
+use crate::state::ApiState;
+
+/// What a request must show to use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing.
+    Nothing,
+    /// A token or a session, whatever it may do: finer checks come later.
+    AnyScope,
+    /// A token or a session with this scope.
+    Scope(Scope),
+}
+
+/// To whom a refusal is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// A program: the error envelope.
+    Program,
+    /// A person in a browser: a page.
+    Person,
+}
+
+/// What stands before one route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gate {
+    pub(crate) need: Need,
+    pub(crate) audience: Audience,
+    /// Whether the session of a browser counts; a token always does.
+    pub(crate) takes_cookies: bool,
+}
+
+/// One route.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) gate: Gate,
+    handler: MethodRouter<ApiState>,
+}
+
+impl Route {
+    /// Declares what answers a GET; it needs [`Scope::Read`] until something else is said.
+    pub(crate) fn get<H: Handler<T, ApiState>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(
+            Method::GET,
+            Scope::Read,
+            path,
+            on(MethodFilter::GET, handler),
+        )
+    }
+
+    /// Declares what answers a POST; it needs [`Scope::Control`] until something else is said.
+    pub(crate) fn post<H: Handler<T, ApiState>, T: 'static>(
+        path: &'static str,
+        handler: H,
+    ) -> Self {
+        let handler = on(MethodFilter::POST, handler);
+        Self::new(Method::POST, Scope::Control, path, handler)
+    }
+
+    fn new(
+        method: Method,
+        scope: Scope,
+        path: &'static str,
+        handler: MethodRouter<ApiState>,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            gate: Gate {
+                need: Need::Scope(scope),
+                audience: Audience::Program,
+                takes_cookies: true,
+            },
+            handler,
+        }
+    }
+
+    /// Says which scope it needs.
+    pub(crate) const fn needs(mut self, scope: Scope) -> Self {
+        self.gate.need = Need::Scope(scope);
+        self
+    }
+
+    /// Says that anybody may use it.
+    pub(crate) const fn public(mut self) -> Self {
+        self.gate.need = Need::Nothing;
+        self
+    }
+
+    /// Says that people look at it with a browser.
+    pub(crate) const fn page(mut self) -> Self {
+        self.gate.audience = Audience::Person;
+        self
+    }
+}
+
+/// Puts routes together.
+pub(crate) fn router(routes: &[Route]) -> Router<ApiState> {
+    routes.iter().fold(Router::new(), |router, route| {
+        router.route(route.path, route.handler.clone())
+    })
+}
+
+/// The pages of the dashboard, which declares them without their needs. A page that is not here
+/// needs [`Scope::Control`]; everything below `/assets/` needs nothing.
+const PAGES: [(&str, Scope); 4] = [
+    ("/", Scope::Read),
+    ("/search", Scope::Read),
+    ("/notes", Scope::Read),
+    ("/note/{*reference}", Scope::Read),
+];
+
+/// What stands before each route, by path and method.
+#[derive(Debug, Default)]
+pub(crate) struct Gates {
+    gates: HashMap<&'static str, Vec<(Method, Gate)>>,
+}
+
+impl Gates {
+    pub(crate) fn new(routes: &[Route]) -> Self {
+        let pages = PAGES.map(|(path, scope)| {
+            let gate = Gate {
+                need: Need::Scope(scope),
+                audience: Audience::Person,
+                takes_cookies: true,
+            };
+            (path, Method::GET, gate)
+        });
+        let declared = routes
+            .iter()
+            .map(|route| (route.path, route.method.clone(), route.gate));
+        let mut gates: HashMap<_, Vec<_>> = HashMap::new();
+        for (path, method, gate) in declared.chain(pages) {
+            gates.entry(path).or_default().push((method, gate));
+        }
+        Self { gates }
+    }
+
+    /// Returns what stands before a request for `path`; `matched` is the declared path that it
+    /// goes to, `None` when there is none.
+    ///
+    /// A route that nobody declared needs [`Scope::Control`], so that forgetting one opens
+    /// nothing.
+    pub(crate) fn of(&self, method: &Method, matched: Option<&str>, path: &str) -> Gate {
+        let method = match method {
+            &Method::HEAD => &Method::GET,
+            other => other,
+        };
+        let declared = matched
+            .and_then(|matched| self.gates.get(matched))
+            .into_iter()
+            .flatten()
+            .find(|(known, _)| known == method);
+        if let Some((_, gate)) = declared {
+            return *gate;
+        }
+        let is_below = |prefix: &str| path.strip_prefix(prefix).is_some_and(is_rest);
+        let is_api = is_below("/api");
+        let is_for_programs = is_api || is_below("/v1") || is_below("/mcp");
+        Gate {
+            need: match matched {
+                Some(matched) if matched.starts_with("/assets/") => Need::Nothing,
+                // The gateway has a path of its own that is not told, and checks calls itself.
+                None => Need::AnyScope,
+                Some(_) => Need::Scope(Scope::Control),
+            },
+            audience: if is_for_programs || matched.is_none() {
+                Audience::Program
+            } else {
+                Audience::Person
+            },
+            takes_cookies: is_api || !is_for_programs,
+        }
+    }
+}
+
+/// Says whether what follows a prefix begins another segment.
+fn is_rest(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
+}
