@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crucible_services::health::{HealthStatus, ServiceHealth};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::state::{CoreState, ServiceState};
 use crate::status::ServiceStatus;
 
 /// The health of the whole.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemHealth {
     /// The verdict: the worst of all services', `Unknown` while the core does not run.
     pub status: HealthStatus,
@@ -19,15 +20,17 @@ pub struct SystemHealth {
     /// The verdict on each service, by name.
     pub services: BTreeMap<String, ServiceHealth>,
     /// When this was put together.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub checked_at: Timestamp,
 }
 
 /// The result of one health check.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthRecord {
     /// The service's name.
     pub service: String,
     /// When the check ended.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
     /// What the check said.
     pub health: ServiceHealth,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::state::{CoreState, ServiceState};
 
 /// Figures about the core at one moment. Counters run since the core was built.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoreMetrics {
     /// Where the core is.
     pub state: CoreState,
@@ -27,7 +28,7 @@ pub struct CoreMetrics {
 }
 
 /// Figures about events.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventMetrics {
     /// Valid events that were routed, each counted once.
     pub routed: u64,
@@ -53,7 +54,7 @@ pub struct EventMetrics {
 }
 
 /// Figures about one service.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceMetrics {
     /// Where it is.
     pub state: ServiceState,
@@ -91,9 +92,10 @@ pub struct ServiceMetrics {
 }
 
 /// One sample of the metrics history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricsSample {
     /// When it was taken.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
     /// The figures then.
     pub metrics: CoreMetrics,

@@ -3,12 +3,13 @@
 use crucible_services::health::ServiceHealth;
 use crucible_services::service_traits::ServiceKind;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::state::ServiceState;
 
 /// What is known of one service at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceStatus {
     /// The service's name.
     pub name: String,
@@ -30,6 +31,7 @@ pub struct ServiceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting_for: Vec<String>,
     /// Since when it is in its state.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub since: Timestamp,
     /// Why it last broke down, in words; kept until it is started by hand or has run long enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]

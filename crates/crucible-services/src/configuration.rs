@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ pub trait Configuration: Send + Sync {
 }
 
 /// One setting in force.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
     /// Dotted path, such as `inference.idle_unload`.
     pub path: String,
@@ -49,7 +50,7 @@ pub struct Setting {
 }
 
 /// The layers, weakest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "layer", rename_all = "snake_case")]
 pub enum Origin {
     /// Built in.
@@ -72,7 +73,7 @@ pub enum Origin {
 }
 
 /// A setting to change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingChange {
     /// Dotted path.
@@ -82,13 +83,14 @@ pub struct SettingChange {
 }
 
 /// What a change did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// Paths whose value in force is another now.
     pub paths: Vec<String>,
     /// Paths that hold from the next start.
     pub after_restart: Vec<String>,
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
 }
 

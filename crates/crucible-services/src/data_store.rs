@@ -4,6 +4,7 @@
 //! so that a store in another process answers through the same trait.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -90,7 +91,7 @@ impl SearchRequest {
 }
 
 /// How a search matches notes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchMode {
     /// [`SearchMode::Hybrid`] where vectors are at hand, else [`SearchMode::Lexical`] with a
@@ -114,7 +115,7 @@ impl SearchMode {
 }
 
 /// The answer to a search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchResponse {
     /// The notes found, best first.
     pub hits: Vec<SearchHit>,
@@ -129,7 +130,7 @@ pub struct SearchResponse {
 }
 
 /// One note found, with its best block.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchHit {
     /// Where the note is.
     pub path: String,
@@ -152,7 +153,7 @@ pub struct SearchHit {
 }
 
 /// Where a hit stood in each ranking; `None` where it was not among the candidates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ScoreParts {
     /// Its rank by words, from 1.
@@ -170,7 +171,7 @@ pub struct ScoreParts {
 }
 
 /// A piece of text with highlighted parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Snippet {
     /// The text, one line.
     pub text: String,
@@ -180,7 +181,7 @@ pub struct Snippet {
 }
 
 /// One note with its text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// What is known about it.
     #[serde(flatten)]
@@ -194,7 +195,7 @@ pub struct Note {
 }
 
 /// What is known about a note without its text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteSummary {
     /// Where the note is.
     pub path: String,
@@ -215,7 +216,7 @@ pub struct NoteSummary {
 }
 
 /// One heading of an outline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Heading {
     /// From 1 to 6.
     pub level: u8,
@@ -251,7 +252,7 @@ impl ListRequest {
 }
 
 /// One page of a listing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NotePage {
     /// The notes, in path order.
     pub notes: Vec<NoteSummary>,
@@ -263,7 +264,7 @@ pub struct NotePage {
 }
 
 /// The links of one note, both ways.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteLinks {
     /// Where the note is.
     pub path: String,
@@ -276,7 +277,7 @@ pub struct NoteLinks {
 }
 
 /// A link that a note makes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutgoingLink {
     /// The target as it is written, without alias, heading and block parts.
     pub target: String,
@@ -301,7 +302,7 @@ pub struct OutgoingLink {
 }
 
 /// How a link is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkKind {
     /// `[[target]]`
@@ -317,7 +318,7 @@ pub enum LinkKind {
 }
 
 /// A link that another note makes to this one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Backlink {
     /// The note that links.
     pub path: String,
@@ -332,7 +333,7 @@ pub struct Backlink {
 }
 
 /// How much a store holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreStats {
     /// Notes with facts.
     pub notes: u64,
@@ -355,7 +356,7 @@ pub struct StoreStats {
 }
 
 /// Something in the vault that was skipped or is faulty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// Where; for a name that is not UTF-8, with replacement characters.
     pub path: String,
@@ -369,7 +370,9 @@ pub struct Problem {
 }
 
 /// The sorts of faults. The first group means that the file is not indexed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ProblemKind {

@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::events::Cause;
@@ -83,7 +84,7 @@ impl Author {
 }
 
 /// A note to create.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreateNote {
     /// Where, relative to the vault; `.md` is added when missing; missing folders are created.
     pub path: String,
@@ -103,7 +104,7 @@ pub struct EditNote {
 }
 
 /// One edit of a note's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Edit {
     /// Replaces the whole text.
@@ -145,7 +146,7 @@ pub enum Edit {
 }
 
 /// A note to move.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MoveNote {
     /// The note's path.
     pub from: String,
@@ -167,7 +168,7 @@ pub struct DeleteNote {
 }
 
 /// What a change did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Written {
     /// Identifies the change, for [`NoteWriter::undo`].
     pub change: String,
@@ -181,11 +182,12 @@ pub struct Written {
 }
 
 /// One change of the record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// Identifies it, for [`NoteWriter::undo`].
     pub id: String,
     /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
     /// Who made it.
     pub by: String,
@@ -211,7 +213,7 @@ pub struct Change {
 }
 
 /// What a change did to a note.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeAction {
     /// It was created.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,7 +62,7 @@ pub trait ScriptEngine: Send + Sync {
 }
 
 /// An installed script.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScriptInfo {
     /// Its name: that of its folder.
     pub name: String,
@@ -93,7 +94,7 @@ pub struct ScriptInfo {
 }
 
 /// Whether a script runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScriptState {
     /// A version is in force.
@@ -105,22 +106,25 @@ pub enum ScriptState {
 }
 
 /// A schedule of a script.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleInfo {
     /// The function that is called.
     pub function: String,
     /// When, as a cron line.
     pub cron: String,
     /// When it runs next.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub next: Option<Timestamp>,
     /// When it ran last.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last: Option<Timestamp>,
 }
 
 /// One line that a script logged, or that tells of one of its calls.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogLine {
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
     /// `error`, `warn`, `info` or `debug`.
     pub level: String,
@@ -151,7 +155,7 @@ pub struct CallRequest {
 }
 
 /// What a call may use up; whatever is reached first stops it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Budget {
     /// Instructions of the script's virtual machine.
     pub instructions: u64,
@@ -179,7 +183,7 @@ impl Default for Budget {
 }
 
 /// What a call gave back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CallOutcome {
     /// The function's value.
     pub value: Value,

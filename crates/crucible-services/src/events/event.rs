@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EventPayload, EventSource, EventType, ServiceTarget};
@@ -10,11 +11,12 @@ use crate::clock;
 use crate::ids::{CorrelationId, EventId};
 
 /// Something that has happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DaemonEvent {
     /// Identifies the event; sorts by creation time.
     pub id: EventId,
     /// When the event was created.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub timestamp: Timestamp,
     /// What happened.
     pub event_type: EventType,
@@ -123,7 +125,18 @@ pub struct Cause {
 
 /// Which lane of a mailbox an event takes; a higher lane is drained first.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum EventPriority {
@@ -139,7 +152,7 @@ pub enum EventPriority {
 }
 
 /// How an event hangs together with others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventMetadata {
     /// Shared by all events with the same first cause.
     pub correlation_id: CorrelationId,

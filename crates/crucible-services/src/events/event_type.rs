@@ -1,5 +1,6 @@
 //! What can happen, by category.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Declares one category: an enum of its event types with their names in snake case. The name is
@@ -12,7 +13,7 @@ macro_rules! event_types {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "type")]
         #[non_exhaustive]
         pub enum $category {
@@ -38,7 +39,7 @@ macro_rules! event_types {
 }
 
 /// What happened, by category.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "category", rename_all = "snake_case")]
 pub enum EventType {
     /// Files came, changed, moved or went.
@@ -99,7 +100,9 @@ impl EventType {
 }
 
 /// The categories of [`EventType`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EventCategory {
     /// See [`FilesystemEventType`].

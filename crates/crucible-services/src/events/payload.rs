@@ -1,11 +1,12 @@
 //! The detail that an event carries.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The detail that an event carries, in one of three forms.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum EventPayload {
     /// Words.
@@ -14,6 +15,7 @@ pub enum EventPayload {
     Json(Value),
     /// Bytes; base64 (RFC 4648, padded) in JSON.
     #[serde(with = "base64_bytes")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
     Binary(Bytes),
 }
 

@@ -1,9 +1,10 @@
 //! Who says that something happened.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who says that something happened: a kind and a name within it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct EventSource {
     /// What sort of teller.
     pub kind: SourceKind,
@@ -12,7 +13,9 @@ pub struct EventSource {
 }
 
 /// The sorts of tellers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// Something that looks at files.

@@ -1,12 +1,13 @@
 //! For whom an event is meant.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{InstanceId, ServiceName};
 use crate::service_traits::ServiceKind;
 
 /// For whom an event is meant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceTarget {
     /// A service by name: one of its instances gets the event.
