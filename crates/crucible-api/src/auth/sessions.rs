@@ -1,6 +1,6 @@
 //! One-time codes and the sessions of browsers; in memory, so that they end with the process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crucible_services::access::Principal;
@@ -41,7 +41,8 @@ pub(super) struct Session {
 /// What is known of codes and sessions, by their hashes.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    codes: HashMap<blake3::Hash, Instant>,
+    /// Each with its end; the oldest first.
+    codes: VecDeque<(blake3::Hash, Instant)>,
     sessions: HashMap<blake3::Hash, (Instant, Session)>,
 }
 
@@ -49,8 +50,10 @@ impl Sessions {
     /// Makes a code.
     pub(super) fn code(&mut self, now: Instant) -> Result<LoginCode, Error> {
         let code = Secret::random::<16>("")?;
-        make_room(&mut self.codes, CODES_MAX, |&end| end);
-        self.codes.insert(code.hash(), now + CODE_LIFE);
+        while self.codes.len() >= CODES_MAX {
+            self.codes.pop_front();
+        }
+        self.codes.push_back((code.hash(), now + CODE_LIFE));
         Ok(LoginCode {
             path: format!("/login?code={}", code.reveal()),
             expires_at: clock::now() + CODE_LIFE,
@@ -60,12 +63,14 @@ impl Sessions {
     /// Uses a code up and opens a session; returns the session's secret. `None` when the code is
     /// not known, was used before, or has ended.
     pub(super) fn enter(&mut self, code: &str, now: Instant) -> Result<Option<Secret>, Error> {
-        let known = self.codes.remove(&secret::hash(code));
-        if known.is_none_or(|end| end <= now) {
+        let hash = secret::hash(code);
+        let place = self.codes.iter().position(|(known, _)| *known == hash);
+        let known = place.and_then(|place| self.codes.remove(place));
+        if known.is_none_or(|(_, end)| end <= now) {
             return Ok(None);
         }
         let session = Secret::random::<32>("")?;
-        make_room(&mut self.sessions, SESSIONS_MAX, |(end, _)| *end);
+        self.make_room();
         let opened = Session {
             principal: Principal::owner("browser"),
             csrf: CsrfToken::of(&session),
@@ -90,16 +95,16 @@ impl Sessions {
     pub(super) fn leave(&mut self, session: &str) {
         self.sessions.remove(&secret::hash(session));
     }
-}
 
-/// Drops the entry that ends first when there are as many as may be.
-fn make_room<T>(map: &mut HashMap<blake3::Hash, T>, max: usize, end: impl Fn(&T) -> Instant) {
-    while map.len() >= max {
-        let Some(first) = map.iter().min_by_key(|(_, entry)| end(entry)) else {
-            return;
-        };
-        let first = *first.0;
-        map.remove(&first);
+    /// Drops the session that was idle longest when there are as many as may be.
+    fn make_room(&mut self) {
+        while self.sessions.len() >= SESSIONS_MAX {
+            let idle = self.sessions.iter().min_by_key(|(_, (end, _))| *end);
+            let Some(&hash) = idle.map(|(hash, _)| hash) else {
+                return;
+            };
+            self.sessions.remove(&hash);
+        }
     }
 }
 
