@@ -11,7 +11,7 @@
 use rusqlite::Connection;
 
 /// The version of the tables; raised with every change to them or to what notes are parsed into.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 /// Marks the file as ours (`PRAGMA application_id`): "CRUC".
 pub(crate) const APPLICATION_ID: i64 = 0x4352_5543;
 
@@ -120,7 +120,8 @@ CREATE TABLE outbox (
     path TEXT NOT NULL,
     from_path TEXT,
     record INTEGER NOT NULL,        -- RecordChange
-    detail TEXT NOT NULL            -- JSON, the payload of the events
+    detail TEXT NOT NULL,           -- JSON, the payload of the events
+    cause TEXT                      -- JSON, the event that the change follows; NULL for none
 ) STRICT;
 ";
 

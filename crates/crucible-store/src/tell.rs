@@ -134,7 +134,8 @@ async fn tell(events: &dyn EventPublisher, row: OutboxRow) -> Result<(), String>
     Ok(())
 }
 
-/// The events that a row stands for, the cause first.
+/// The events that a row stands for, each after the one that it follows. The first follows what the
+/// daemon did to make the change, if it did.
 fn events_of(row: OutboxRow) -> Vec<DaemonEvent> {
     let path = row.path.clone();
     let file = match row.kind {
@@ -147,14 +148,17 @@ fn events_of(row: OutboxRow) -> Vec<DaemonEvent> {
         },
         OutboxKind::Built => return vec![index_built(row)],
     };
-    let cause = DaemonEvent::new(
+    let mut first = DaemonEvent::new(
         EventType::Filesystem(file),
         EventSource::filesystem("vault"),
         EventPayload::json(Value::Object(row.detail.clone())),
     )
     .with_ordering_key(&row.path);
+    if let Some(cause) = &row.cause {
+        first = first.following(cause);
+    }
     let records = records_of(&row);
-    let mut events = vec![cause];
+    let mut events = vec![first];
     for (record, key) in records {
         let event = DaemonEvent::new(
             EventType::Database(record),

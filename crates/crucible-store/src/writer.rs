@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 
 use crucible_services::data_store::Error;
+use crucible_services::events::Cause;
 use crucible_services::note_index::{Applied, ChangeOrigin};
 use crucible_services::tasks::panic_message;
 use rusqlite::{Connection, TransactionBehavior};
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Apply {
         changes: Vec<Prepared>,
         origin: ChangeOrigin,
+        cause: Option<Cause>,
         reply: oneshot::Sender<Result<Applied, Error>>,
     },
     /// Answer when the text index has committed all that was applied so far.
@@ -110,9 +112,10 @@ impl Writer {
             Command::Apply {
                 changes,
                 origin,
+                cause,
                 reply,
             } => {
-                let applied = self.apply(changes, origin);
+                let applied = self.apply(changes, origin, cause);
                 let _gone = reply.send(applied);
                 self.trim_sometimes();
             }
@@ -141,11 +144,16 @@ impl Writer {
         }
     }
 
-    fn apply(&mut self, changes: Vec<Prepared>, origin: ChangeOrigin) -> Result<Applied, Error> {
+    fn apply(
+        &mut self,
+        changes: Vec<Prepared>,
+        origin: ChangeOrigin,
+        cause: Option<Cause>,
+    ) -> Result<Applied, Error> {
         let connection = &mut self.connection;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             in_transaction(connection, |connection| {
-                let mut batch = Batch::begin(connection, origin)?;
+                let mut batch = Batch::begin(connection, origin, cause)?;
                 for change in changes {
                     batch.apply(change)?;
                 }

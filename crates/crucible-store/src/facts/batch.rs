@@ -2,6 +2,7 @@
 
 use crucible_notes::names;
 use crucible_services::data_store::Problem;
+use crucible_services::events::Cause;
 use crucible_services::note_index::{Applied, ChangeOrigin, FileChange, FileContent, FileStamp};
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
@@ -39,6 +40,7 @@ impl TextChange {
 pub(crate) struct Batch<'c> {
     connection: &'c Connection,
     tell: bool,
+    cause: Option<Cause>,
     seq: i64,
     applied: Applied,
     text: Vec<TextChange>,
@@ -54,10 +56,12 @@ pub(crate) struct Outcome {
 }
 
 impl<'c> Batch<'c> {
-    /// Begins a batch; the caller has begun a transaction on `connection`.
+    /// Begins a batch; the caller has begun a transaction on `connection`. What is told of its
+    /// changes follows `cause`.
     pub(crate) fn begin(
         connection: &'c Connection,
         origin: ChangeOrigin,
+        cause: Option<Cause>,
     ) -> rusqlite::Result<Self> {
         let mut batch = Self::resume(connection)?;
         batch.tell = origin == ChangeOrigin::Change;
@@ -65,6 +69,7 @@ impl<'c> Batch<'c> {
             ChangeOrigin::FirstIndex => Mark::FirstIndex.write(connection, 1)?,
             ChangeOrigin::Change => batch.end_first_index()?,
         }
+        batch.cause = cause;
         Ok(batch)
     }
 
@@ -73,6 +78,7 @@ impl<'c> Batch<'c> {
         Ok(Self {
             connection,
             tell: true,
+            cause: None,
             seq: Mark::Seq.read(connection)?,
             applied: Applied::default(),
             text: Vec::new(),
@@ -98,6 +104,7 @@ impl<'c> Batch<'c> {
             from_path: None,
             record: RecordChange::None,
             detail: object(json!({ "records": records })),
+            cause: None,
         };
         outbox::push(self.connection, &row, true, None)
     }
@@ -441,6 +448,7 @@ impl<'c> Batch<'c> {
             from_path: from.map(str::to_owned),
             record,
             detail,
+            cause: self.cause,
         };
         outbox::push(self.connection, &row, self.tell, drop_text)
     }

@@ -1,5 +1,6 @@
 //! The outbox: what happened, in order, until everyone who follows it has passed.
 
+use crucible_services::events::Cause;
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value};
 
@@ -20,6 +21,8 @@ pub(crate) struct OutboxRow {
     pub(crate) record: RecordChange,
     /// The payload of its events.
     pub(crate) detail: Map<String, Value>,
+    /// What its events follow, when the daemon itself made the change.
+    pub(crate) cause: Option<Cause>,
 }
 
 /// Appends a row.
@@ -31,8 +34,8 @@ pub(super) fn push(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO outbox (seq, kind, tell, drop_text, path, from_path, record, detail) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO outbox (seq, kind, tell, drop_text, path, from_path, record, detail, \
+             cause) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute((
             row.seq,
@@ -43,6 +46,8 @@ pub(super) fn push(
             &row.from_path,
             row.record as i64,
             serde_json::to_string(&row.detail).unwrap_or_default(),
+            row.cause
+                .and_then(|cause| serde_json::to_string(&cause).ok()),
         ))?;
     Ok(())
 }
@@ -55,7 +60,7 @@ pub(crate) fn to_tell(
 ) -> rusqlite::Result<Vec<OutboxRow>> {
     connection
         .prepare_cached(
-            "SELECT seq, kind, path, from_path, record, detail FROM outbox \
+            "SELECT seq, kind, path, from_path, record, detail, cause FROM outbox \
              WHERE seq > ?1 AND tell ORDER BY seq LIMIT ?2",
         )?
         .query_map((cursor, super::note::number(limit)), read)?
@@ -64,6 +69,7 @@ pub(crate) fn to_tell(
 
 fn read(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
     let detail: String = row.get(5)?;
+    let cause: Option<String> = row.get(6)?;
     Ok(OutboxRow {
         seq: row.get(0)?,
         kind: OutboxKind::from_number(row.get(1)?),
@@ -71,6 +77,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
         from_path: row.get(3)?,
         record: RecordChange::from_number(row.get(4)?),
         detail: serde_json::from_str(&detail).unwrap_or_default(),
+        cause: cause.and_then(|cause| serde_json::from_str(&cause).ok()),
     })
 }
 
@@ -130,6 +137,7 @@ mod tests {
                 from_path: None,
                 record: RecordChange::Deleted,
                 detail: Map::new(),
+                cause: None,
             };
             push(&connection, &row, true, (seq % 2 == 0).then_some(seq)).unwrap();
         }

@@ -49,15 +49,17 @@ impl NoteIndex for Store {
                 .command(|reply| Command::Apply {
                     changes: Vec::new(),
                     origin: batch.origin,
+                    cause: batch.cause,
                     reply,
                 })
                 .await;
         }
         let changes = prepare_all(&self.inner.readers, batch.changes).await?;
-        let origin = batch.origin;
+        let (origin, cause) = (batch.origin, batch.cause);
         self.command(|reply| Command::Apply {
             changes,
             origin,
+            cause,
             reply,
         })
         .await

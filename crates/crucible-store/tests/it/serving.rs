@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use crucible_services::events::{DaemonEvent, EventPayload, EventPublisher, EventType};
+use crucible_services::events::{
+    DaemonEvent, EventPayload, EventPublisher, EventSource, EventType,
+};
 use crucible_services::health::HealthStatus;
-use crucible_services::note_index::NoteIndex as _;
+use crucible_services::note_index::{ChangeBatch, ChangeOrigin, NoteIndex as _};
 use crucible_services::router::{RouteError, RoutingReceipt};
 use crucible_services::service_traits::{ServiceContext, ServiceLifecycle as _};
 use crucible_services::tasks::TaskOwner;
@@ -135,6 +137,43 @@ async fn changes_are_told_in_order_with_their_causes() {
         "title": "Apples",
     });
     assert_eq!(created.payload, EventPayload::json(expected));
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_daemon_wrote_is_told_with_the_correlation_of_its_cause() {
+    let mut bench = Bench::with(&[("a.md", "apples")]).await;
+    let asked = DaemonEvent::new(
+        EventType::Custom {
+            name: "asked".to_owned(),
+        },
+        EventSource::system("test"),
+        EventPayload::text("write"),
+    );
+    let change = bench.vault.write("b.md", "bananas");
+    let batch = ChangeBatch {
+        changes: vec![change],
+        origin: ChangeOrigin::Change,
+        cause: Some(asked.as_cause()),
+    };
+    bench.store.apply(batch).await.unwrap();
+    bench.put("c.md", "cherries").await;
+    bench.restart().await; // the cause is kept with what waits to be told
+    let serving = serve(&bench.store).await;
+    serving.listener.wait_for(5).await;
+    let events = serving.listener.events();
+    let [_built, file, record, other, other_record] = &events[..] else {
+        panic!("five events: {events:?}");
+    };
+    assert_eq!(file.metadata.causation_id, Some(asked.id));
+    assert_eq!(record.metadata.causation_id, Some(file.id));
+    let correlation_id = asked.metadata.correlation_id;
+    for (event, depth) in [(file, 1), (record, 2)] {
+        assert_eq!(event.metadata.correlation_id, correlation_id);
+        assert_eq!(event.metadata.depth, depth);
+    }
+    assert_eq!(other.metadata.causation_id, None);
+    assert_ne!(other_record.metadata.correlation_id, correlation_id);
     serving.stop().await;
 }
 
