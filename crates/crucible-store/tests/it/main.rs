@@ -13,3 +13,4 @@ mod random;
 mod reading_beside;
 mod restarting;
 mod serving;
+mod state;
