@@ -16,7 +16,7 @@ mod field;
 mod html;
 mod ids;
 mod leaf;
-mod link;
+pub(crate) mod link;
 mod links;
 mod marker;
 pub(crate) mod tag;

@@ -6,7 +6,8 @@
 //! understood is taken as text. Time and memory grow linearly with the text.
 //!
 //! Start reading at [`parse()`]: it cuts the frontmatter (`frontmatter`), blanks comments (`mask`),
-//! and walks the Markdown events of the rest (`body`).
+//! and walks the Markdown events of the rest (`body`). Texts are changed by [`edit`] and
+//! [`rewrite_links`].
 //!
 //! ```
 //! let facts = crucible_notes::parse("# Bread\n\n- [ ] Feed the [[starter|levain]] #daily\n");
@@ -18,6 +19,7 @@
 
 mod body;
 mod decode;
+pub mod edit;
 mod facts;
 mod frontmatter;
 mod lines;
@@ -25,6 +27,7 @@ mod margin;
 mod mask;
 pub mod names;
 mod parse;
+mod relink;
 mod spans;
 
 pub use decode::{Decoded, decode};
@@ -33,3 +36,4 @@ pub use facts::{
     Tag, Task,
 };
 pub use parse::{markdown_options, parse};
+pub use relink::{Relinked, Relocation, rewrite_links};

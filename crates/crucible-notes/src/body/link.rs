@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::names::{LinkParts, split_target};
 
 /// Returns the parts of a destination within the vault; `None` for the web and other schemes.
-pub(super) fn local(destination: &str) -> Option<LinkParts> {
+pub(crate) fn local(destination: &str) -> Option<LinkParts> {
     let destination = destination.trim();
     if destination.starts_with("//") || has_scheme(destination) {
         return None;
@@ -25,7 +25,7 @@ pub(super) fn local(destination: &str) -> Option<LinkParts> {
 }
 
 /// Whether it opens with `scheme:` (RFC 3986, section 3.1).
-fn has_scheme(destination: &str) -> bool {
+pub(crate) fn has_scheme(destination: &str) -> bool {
     let Some((scheme, _)) = destination.split_once(':') else {
         return false;
     };

@@ -16,7 +16,7 @@ const PIECES: &[&str] = &[
     "a: b\n", "tags: [x]\n", "{\"a\": 1}\n", "https://a.example/#b",
 ];
 
-fn piece() -> impl Strategy<Value = String> {
+pub(crate) fn piece() -> impl Strategy<Value = String> {
     let marks = proptest::sample::select(PIECES).prop_map(str::to_owned);
     prop_oneof![8 => marks, 1 => "\\PC{0,8}", 1 => any::<String>()]
 }
