@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crucible_services::note_index::{ChangeBatch, ChangeOrigin, NoteIndex};
+use crucible_services::note_index::{ChangeBatch, ChangeOrigin, FileChange, NoteIndex};
 use ignore::IncrementalIgnore;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::progress::{Phase, Progress};
 use crate::reconcile::{ReconcileError, ReconcileReport};
 use crate::survey::Survey;
+use crate::turn::Moment;
 use crate::walk::FolderHook;
 
 /// How many batches are read ahead of the one that the index is taking over.
@@ -119,6 +120,7 @@ impl<'a> Engine<'a> {
         let began = Instant::now();
         tell(progress, Phase::Walking);
         let survey = self.survey.clone();
+        let since = survey.folder.turn().now();
         let mut plan = blocking(move || survey.all()).await??;
         self.matcher = None;
         report.walk = began.elapsed();
@@ -129,7 +131,7 @@ impl<'a> Engine<'a> {
 
         let applying = Instant::now();
         self.hold(std::mem::take(&mut plan.gone));
-        self.carry_out(plan, Vec::new(), &mut report, progress)
+        self.carry_out(plan, Vec::new(), since, &mut report, progress)
             .await?;
         for _ in 0..SECOND_LOOKS_MAX {
             if self.held.is_empty() && self.again.is_empty() {
@@ -162,11 +164,12 @@ impl<'a> Engine<'a> {
     ) -> Result<(), ReconcileError> {
         paths.extend(self.held.keys().map(PathBuf::from));
         let survey = self.survey.clone();
+        let since = survey.folder.turn().now();
         let matcher = self.matcher.take();
         let (mut plan, matcher) = blocking(move || survey.paths(matcher, &paths)).await??;
         self.matcher = matcher;
         let removals = self.hold(std::mem::take(&mut plan.gone));
-        self.carry_out(plan, removals, report, None).await
+        self.carry_out(plan, removals, since, report, None).await
     }
 
     /// Starts or keeps the grace of the files that are gone, and returns those whose grace is
@@ -204,6 +207,7 @@ impl<'a> Engine<'a> {
         &mut self,
         plan: Plan,
         removals: Vec<String>,
+        since: Moment,
         report: &mut ReconcileReport,
         progress: Option<&watch::Sender<Progress>>,
     ) -> Result<(), ReconcileError> {
@@ -229,7 +233,7 @@ impl<'a> Engine<'a> {
             }
             done += prepared.steps;
             report.skipped += prepared.faults;
-            self.apply(prepared, report).await?;
+            self.apply(prepared, since, report).await?;
             tell(progress, Phase::Indexing { done, total });
         }
     }
@@ -241,9 +245,22 @@ impl<'a> Engine<'a> {
 
     async fn apply(
         &mut self,
-        prepared: Prepared,
+        mut prepared: Prepared,
+        since: Moment,
         report: &mut ReconcileReport,
     ) -> Result<(), ReconcileError> {
+        let folder = self.survey.folder.clone();
+        let _turn = tokio::select! {
+            () = self.survey.token.cancelled() => return Err(ReconcileError::Interrupted),
+            turn = folder.turn().take() => turn,
+        };
+        prepared.changes.retain(|change| {
+            let stale = paths_of(change).any(|path| folder.turn().is_written_since(path, since));
+            if stale {
+                prepared.again.extend(paths_of(change).map(str::to_owned));
+            }
+            !stale
+        });
         self.again.extend(prepared.again);
         if prepared.changes.is_empty() {
             return Ok(());
@@ -262,6 +279,16 @@ impl<'a> Engine<'a> {
         effects.take_over(Arc::make_mut(&mut self.survey.known));
         Ok(())
     }
+}
+
+/// Returns the paths that a change speaks of.
+fn paths_of(change: &FileChange) -> impl Iterator<Item = &str> {
+    let (first, second) = match change {
+        FileChange::Upsert { path, .. } | FileChange::Remove { path } => (path, None),
+        FileChange::Move { from, to, .. } => (from, Some(to)),
+        FileChange::Skip { problem, .. } => (&problem.path, None),
+    };
+    std::iter::once(first).chain(second).map(String::as_str)
 }
 
 fn tell(progress: Option<&watch::Sender<Progress>>, phase: Phase) {

@@ -13,12 +13,14 @@ use crucible_services::note_index::NoteSource;
 use crate::config::VaultConfig;
 use crate::names;
 use crate::read::{ReadNote, read_note};
+use crate::turn::Turn;
 
 /// How many quiet periods a file must be missing before it counts as deleted: editors save by
 /// taking the old file away and putting the new one in its place.
 const GRACE_PERIODS: u32 = 2;
 
-/// The folder of a vault. Cheap to clone.
+/// The folder of a vault. Cheap to clone; what follows the folder and what writes to it must be
+/// handed clones of one, so that they tell the index in turns.
 #[derive(Clone, Debug)]
 pub struct VaultFolder {
     inner: Arc<Inner>,
@@ -30,6 +32,7 @@ struct Inner {
     note_bytes_max: u64,
     depth_max: usize,
     removal_grace: Duration,
+    turn: Turn,
 }
 
 /// Why a folder cannot be a vault. Messages read after "failed to open the vault: ".
@@ -89,6 +92,7 @@ impl VaultFolder {
                 note_bytes_max: config.note_bytes_max,
                 depth_max: config.depth_max,
                 removal_grace: config.quiet_period * GRACE_PERIODS,
+                turn: Turn::default(),
             }),
         })
     }
@@ -110,6 +114,11 @@ impl VaultFolder {
     /// Returns how long a file must be missing before it counts as deleted.
     pub(crate) fn removal_grace(&self) -> Duration {
         self.inner.removal_grace
+    }
+
+    /// Returns whose turn it is to tell the index; all clones share it.
+    pub(crate) fn turn(&self) -> &Turn {
+        &self.inner.turn
     }
 
     /// Returns which folder is at the root's path now.

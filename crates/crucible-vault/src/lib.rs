@@ -1,4 +1,4 @@
-//! A vault as a folder: walking, watching, reconciling, reading.
+//! A vault as a folder: walking, watching, reconciling, reading, writing.
 //!
 //! Files are the truth and everything else follows them. [`VaultService`] watches a folder and
 //! hands what has changed to a [`NoteIndex`](crucible_services::note_index::NoteIndex);
@@ -9,10 +9,13 @@
 //! each hint makes the vault look at a path (`stat`) and compare it with what the index was last
 //! told. A full comparison runs at the start, after hints were lost, and on a timer.
 //!
-//! The crate does not parse notes, knows no store, and writes nothing into the folder.
+//! [`VaultWriter`] changes notes: each change names the content that was seen, is whole or not made
+//! at all, and can be undone. Nothing else in the crate writes into the folder, and the crate knows
+//! no store.
 //!
 //! Where to start reading: [`reconcile`](mod@reconcile) for one comparison from end to end,
-//! `follower` for what happens afterwards, `survey` for how disk and index are compared.
+//! `follower` for what happens afterwards, `survey` for how disk and index are compared, [`writer`] for
+//! how notes are changed.
 
 mod absence;
 mod carry;
@@ -34,8 +37,11 @@ mod rules;
 pub mod service;
 mod stamp;
 mod survey;
+mod turn;
 mod walk;
 mod watching;
+#[cfg(unix)]
+pub mod writer;
 
 pub use config::VaultConfig;
 pub use folder::{OpenError, VaultFolder};
@@ -43,3 +49,5 @@ pub use left_out::{LeftOut, LeftOutRule, left_out};
 pub use progress::{Phase, Progress};
 pub use reconcile::{ReconcileError, ReconcileReport, reconcile};
 pub use service::VaultService;
+#[cfg(unix)]
+pub use writer::{VaultWriter, WriterConfig, WriterError};

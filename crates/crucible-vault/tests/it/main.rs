@@ -7,3 +7,5 @@ mod reconciling;
 mod recorder;
 mod serving;
 mod watching;
+#[cfg(unix)]
+mod writing;
