@@ -34,6 +34,14 @@ impl Client {
         }
     }
 
+    /// Sends `token` with every request.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self {
+            http: self.http.with_token(token),
+        }
+    }
+
     /// Asks whether the daemon answers at all.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crucible_services::data_store::DataStore;
 use crucible_store::{Store, StoreConfig};
 use crucible_vault::{VaultConfig, VaultFolder};
 
-use crate::compose::{Daemon, DaemonConfig, Role, StartError};
+use crate::compose::{Daemon, DaemonConfig, StartError};
 use crate::instance::{self, Instance};
 use crate::location::Location;
 
@@ -49,20 +49,21 @@ pub enum Via {
 }
 
 impl Access {
-    /// Takes the best way that there is now. `role` names this process to others.
+    /// Takes the best way that there is now; `config` is for the case that this process has to
+    /// open the vault itself.
     ///
     /// A vault that this process opens itself may still be indexing: see
     /// [`Access::own_daemon`] and [`Daemon::wait_indexed`].
     ///
     /// # Errors
     /// When the vault cannot be opened.
-    pub async fn open(location: &Location, role: Role) -> Result<Self, StartError> {
+    pub async fn open(config: &DaemonConfig) -> Result<Self, StartError> {
         let mut tries = 1;
         loop {
-            if let Some(access) = Self::running(location).await? {
+            if let Some(access) = Self::running(&config.location).await? {
                 return Ok(access);
             }
-            match Self::own(location, role).await {
+            match Self::own(config).await {
                 Err(error) if error.is_vault_in_use() && tries < TRIES => tries += 1,
                 outcome => return outcome,
             }
@@ -105,8 +106,8 @@ impl Access {
         }
     }
 
-    async fn own(location: &Location, role: Role) -> Result<Self, StartError> {
-        let daemon = Daemon::start(DaemonConfig::new(location.clone(), role)).await?;
+    async fn own(config: &DaemonConfig) -> Result<Self, StartError> {
+        let daemon = Daemon::start(config.clone()).await?;
         Ok(Self {
             store: daemon.store(),
             via: Via::Own,
@@ -142,10 +143,20 @@ impl Access {
 
 /// Returns a client of the writer's API, when that answers and is about this vault.
 async fn answering(location: &Location, holder: &Instance) -> Option<Client> {
-    let client = Client::new(holder.api?);
+    let client = client(location, holder)?;
     // An address that was left behind may be another daemon's by now.
     let is_ours = |vault: VaultInfo| vault.path == location.vault();
     client.vault().await.is_ok_and(is_ours).then_some(client)
+}
+
+/// Returns a client of the API of `holder`, let in as this person; `None` when it has no API.
+#[must_use]
+pub fn client(location: &Location, holder: &Instance) -> Option<Client> {
+    let client = Client::new(holder.api?);
+    Some(match instance::token(location) {
+        Some(token) => client.with_token(&token),
+        None => client,
+    })
 }
 
 async fn read_along(location: &Location) -> Result<Store, StartError> {

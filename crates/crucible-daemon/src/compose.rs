@@ -8,8 +8,9 @@ mod error;
 mod indexing;
 mod listener;
 mod stdio;
+mod vault;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,18 +19,22 @@ use crucible_api::auth::AccessControl;
 use crucible_api::{ApiConfig, ApiParts, ApiService, VaultInfo};
 use crucible_core::{CrucibleCore, CrucibleCoreBuilder};
 use crucible_mcp::{McpConfig, McpService};
+use crucible_services::access::Scope;
 use crucible_services::data_store::DataStore;
 use crucible_services::events::{
     DaemonEvent, EventPayload, EventSource, EventType, SystemEventType,
 };
-use crucible_store::{Store, StoreConfig, StoreService};
-use crucible_vault::{VaultConfig, VaultFolder, VaultService};
+use crucible_services::service_traits::NoteWriter;
+use crucible_store::StoreService;
 use tokio::time::Instant;
 
 use crate::instance::{Instance, InstanceLock};
 use crate::location::Location;
+use crate::settings::live::LiveSettings;
+use crate::settings::{Resolved, Sources};
+use vault::Vault;
 
-pub use config::{DaemonConfig, Role};
+pub use config::{DaemonConfig, Folders, Role};
 pub use error::StartError;
 pub use indexing::{IndexProgress, Indexed};
 pub use stdio::serve_mcp;
@@ -40,15 +45,20 @@ pub const DEFAULT_PORT: u16 = 7437;
 const STOP_DEADLINE: Duration = Duration::from_secs(45);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The way in over HTTP.
+struct Api {
+    address: Option<SocketAddr>,
+    access: AccessControl,
+}
+
 /// A vault with everything that keeps it indexed and open, under one core.
 pub struct Daemon {
     location: Location,
     role: Role,
     core: CrucibleCore,
-    store: Store,
-    vault: Arc<VaultService>,
+    vault: Vault,
     mcp: Option<Arc<McpService>>,
-    api: Option<SocketAddr>,
+    api: Option<Api>,
     begun: Instant,
     /// Last, so that the right to write goes when everything else has gone.
     lock: InstanceLock,
@@ -59,7 +69,7 @@ impl std::fmt::Debug for Daemon {
         f.debug_struct("Daemon")
             .field("location", &self.location)
             .field("role", &self.role)
-            .field("api", &self.api)
+            .field("api", &self.api_address())
             .finish_non_exhaustive()
     }
 }
@@ -84,52 +94,62 @@ impl Daemon {
 
     async fn assemble(config: DaemonConfig) -> Result<Self, StartError> {
         let begun = Instant::now();
-        let DaemonConfig {
-            location,
-            role,
-            listen,
-        } = config;
-
+        let (location, role) = (config.location.clone(), config.role);
         location.create()?;
         let lock = take_lock(&location, role).await?;
+        let settings = read_settings(&config.sources).await?;
         let listener = match role {
-            Role::Serve => Some(listener::bind(listen)?),
+            Role::Serve => Some(listener::bind(settings.settings.api.listen)?),
             Role::Mcp | Role::Command(_) => None,
         };
-        let api = listener
-            .as_ref()
-            .and_then(|listener| listener.local_addr().ok());
 
-        let vault_config = VaultConfig {
-            watch: role.stays(),
-            ..VaultConfig::new(location.vault())
-        };
-        let folder = VaultFolder::open(&vault_config)?;
-        let store_config = StoreConfig::new(location.index_dir());
-        let store = Store::open(store_config, Arc::new(folder.clone())).await?;
-        let index = Arc::new(store.clone());
-        let vault = Arc::new(VaultService::new(vault_config, folder, index));
-
-        let core = CrucibleCoreBuilder::new().build().await?;
-        core.register_service(Arc::new(StoreService::new(store.clone())))
+        let core = CrucibleCoreBuilder::new()
+            .with_config(settings.settings.core.clone())
+            .build()
             .await?;
-        core.register_service(Arc::clone(&vault)).await?;
+        let vault = Vault::open(&location, role).await?;
+        core.register_service(Arc::new(StoreService::new(vault.store.clone())))
+            .await?;
+        core.register_service(Arc::clone(&vault.service)).await?;
         let mut mcp = None;
         if role.stays() {
-            let config = McpConfig::new(location.vault_name());
-            let service = Arc::new(McpService::new(config, Arc::new(store.clone())));
+            let service = Arc::new(mcp_gateway(&location, &vault));
             core.register_service(Arc::clone(&service)).await?;
             mcp = Some(service);
         }
+        let mut api = None;
         if let Some(listener) = listener {
-            let service = api_service(listener, &location, &core, &store, mcp.as_ref());
+            let access = if settings.settings.api.authentication {
+                AccessControl::new(vault.state.clone())
+            } else {
+                AccessControl::open()
+            };
+            let live = LiveSettings::new(config.sources, settings, core.clone());
+            let parts = ApiParts {
+                mcp: mcp.as_ref().map(|mcp| {
+                    let mcp: &McpService = mcp;
+                    Router::new().fallback_service(mcp.http_service())
+                }),
+                writer: vault.writer.clone(),
+                configuration: Some(Arc::new(live)),
+                ..ApiParts::new(
+                    core.clone(),
+                    Arc::new(vault.store.clone()),
+                    vault_info(&location),
+                    access.clone(),
+                )
+            };
+            api = Some(Api {
+                address: listener.local_addr().ok(),
+                access,
+            });
+            let service = ApiService::new(ApiConfig::default(), parts, listener);
             core.register_service(Arc::new(service)).await?;
         }
         Ok(Self {
             location,
             role,
             core,
-            store,
             vault,
             mcp,
             api,
@@ -140,7 +160,15 @@ impl Daemon {
 
     async fn begin(&self) -> Result<(), StartError> {
         self.core.start().await?;
-        self.lock.describe(&instance(self.role, self.api))?;
+        if let Some(api) = &self.api
+            && !api.access.is_open()
+        {
+            // Before the address is told: whoever reads it finds the token as well.
+            let secret = api.access.issue("this machine", Scope::ALL)?;
+            self.lock.leave_token(secret.reveal())?;
+        }
+        self.lock
+            .describe(&instance(self.role, self.api_address()))?;
         let version = VERSION.to_owned();
         self.tell(SystemEventType::DaemonStarted { version }).await;
         Ok(())
@@ -162,7 +190,7 @@ impl Daemon {
                 STOP_DEADLINE.as_secs()
             )),
         }
-        self.store.close().await;
+        leftovers.extend(self.vault.close().await);
         leftovers
     }
 
@@ -184,13 +212,31 @@ impl Daemon {
     /// Returns the store to ask.
     #[must_use]
     pub fn store(&self) -> Arc<dyn DataStore> {
-        Arc::new(self.store.clone())
+        Arc::new(self.vault.store.clone())
+    }
+
+    /// Returns who changes notes; `None` for a process that does not stay.
+    #[must_use]
+    pub fn writer(&self) -> Option<Arc<dyn NoteWriter>> {
+        self.vault.writer.clone()
     }
 
     /// Returns where the API listens; `None` when this process has none.
     #[must_use]
-    pub const fn api_address(&self) -> Option<SocketAddr> {
-        self.api
+    pub fn api_address(&self) -> Option<SocketAddr> {
+        self.api.as_ref().and_then(|api| api.address)
+    }
+
+    /// Makes a link that lets a browser in as the owner, once and soon; the plain address where
+    /// nobody has to be let in; `None` when this process has no API.
+    #[must_use]
+    pub fn dashboard_link(&self) -> Option<String> {
+        let api = self.api.as_ref()?;
+        let address = api.address?;
+        Some(match api.access.login_code() {
+            Ok(code) => format!("http://{address}{}", code.path),
+            Err(_open) => format!("http://{address}/"),
+        })
     }
 
     /// Returns which vault this is, and where its index lives.
@@ -203,7 +249,7 @@ impl Daemon {
     /// built again.
     #[must_use]
     pub fn recovered(&self) -> Vec<String> {
-        self.store.recovered()
+        self.vault.store.recovered()
     }
 }
 
@@ -223,22 +269,22 @@ fn instance(role: Role, api: Option<SocketAddr>) -> Instance {
     }
 }
 
-fn api_service(
-    listener: TcpListener,
-    location: &Location,
-    core: &CrucibleCore,
-    store: &Store,
-    mcp: Option<&Arc<McpService>>,
-) -> ApiService {
-    let vault = VaultInfo {
+fn vault_info(location: &Location) -> VaultInfo {
+    VaultInfo {
         name: location.vault_name(),
         path: location.vault().to_owned(),
         index_dir: location.index_dir(),
-    };
-    let access = AccessControl::open();
-    let parts = ApiParts {
-        mcp: mcp.map(|mcp| Router::new().fallback_service(mcp.http_service())),
-        ..ApiParts::new(core.clone(), Arc::new(store.clone()), vault, access)
-    };
-    ApiService::new(ApiConfig::default(), parts, listener)
+    }
+}
+
+fn mcp_gateway(location: &Location, vault: &Vault) -> McpService {
+    let config = McpConfig::new(location.vault_name());
+    McpService::new(config, Arc::new(vault.store.clone()))
+}
+
+async fn read_settings(sources: &Sources) -> Result<Resolved, StartError> {
+    let sources = sources.clone();
+    tokio::task::spawn_blocking(move || sources.resolve())
+        .await
+        .map_or(Err(StartError::Stopped), |read| Ok(read?))
 }

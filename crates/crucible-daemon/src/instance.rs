@@ -2,7 +2,8 @@
 //!
 //! The writer holds an operating-system lock on `lock` for as long as it lives: the lock goes with
 //! the process, however it ends. Beside it, `instance.json` says who the writer is and where its
-//! API listens; it is a hint for people and clients and never decides anything.
+//! API listens; it is a hint for people and clients and never decides anything. `token` lets the
+//! same person's programs in at that API: only its owner can read it, and it ends with the process.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -16,6 +17,7 @@ use crate::location::Location;
 
 const LOCK: &str = "lock";
 const INSTANCE: &str = "instance.json";
+const TOKEN: &str = "token";
 /// [`running`] holds the lock for an instant to see whether anyone else does; whoever wants to
 /// write must not take that for a writer.
 const TRIES: u32 = 4;
@@ -103,8 +105,34 @@ impl InstanceLock {
     }
 }
 
+impl InstanceLock {
+    /// Leaves a token where programs of the same person find it; see [`token`].
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn leave_token(&self, secret: &str) -> Result<(), Error> {
+        let path = self.description.with_file_name(TOKEN);
+        let refused = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
+        // A file of a process that was killed may have been opened by somebody: it is not reused.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(error)),
+            _ => {}
+        }
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(refused)?;
+        file.write_all(secret.as_bytes()).map_err(refused)
+    }
+}
+
 impl Drop for InstanceLock {
     fn drop(&mut self) {
+        let _absent = fs::remove_file(self.description.with_file_name(TOKEN));
         if let Err(error) = fs::remove_file(&self.description) {
             tracing::debug!(%error, "the description of this instance could not be removed");
         }
@@ -123,6 +151,13 @@ pub fn running(location: &Location) -> Option<Instance> {
         Ok(()) => None,
         Err(_held) => read(location),
     }
+}
+
+/// Returns the token that the process which serves the vault has left for the same person's
+/// programs; `None` when there is none, or it is not this person's.
+#[must_use]
+pub fn token(location: &Location) -> Option<String> {
+    fs::read_to_string(location.home().join(TOKEN)).ok()
 }
 
 fn read(location: &Location) -> Option<Instance> {

@@ -16,6 +16,9 @@ pub const IN_VAULT: &str = ".crucible";
 const VAULTS: &str = "vaults";
 const VAULT_FILE: &str = "vault.json";
 const INDEX: &str = "index";
+const STATE: &str = "state";
+const STATE_FILE: &str = "state.db";
+const HISTORY: &str = "history";
 /// A folder name in front of the hash is for people: this many characters say enough.
 const NAME_CHARS_MAX: usize = 40;
 /// 64 bits of BLAKE3 keep the vaults of one person apart.
@@ -98,7 +101,7 @@ impl Location {
             home: self.home.clone(),
             source,
         };
-        create_private(&self.home).map_err(refused)?;
+        create_private(&self.home.join(STATE)).map_err(refused)?;
         if self.is_in_vault() {
             // Version control and other indexers leave the folder alone.
             fs::write(self.home.join(".gitignore"), "*\n").map_err(refused)?;
@@ -154,6 +157,19 @@ impl Location {
     #[must_use]
     pub fn index_dir(&self) -> PathBuf {
         self.home.join(INDEX)
+    }
+
+    /// Returns the file of what cannot be derived from the notes: tokens, grants, values of
+    /// scripts.
+    #[must_use]
+    pub fn state_file(&self) -> PathBuf {
+        self.home.join(STATE).join(STATE_FILE)
+    }
+
+    /// Returns the folder of former versions of notes.
+    #[must_use]
+    pub fn history_dir(&self) -> PathBuf {
+        self.home.join(STATE).join(HISTORY)
     }
 
     /// Says whether the index lives inside the vault.

@@ -42,6 +42,16 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Settings file [default: crucible.toml in the user's configuration folder, such as
+    /// ~/.config/crucible]
+    #[arg(
+        long,
+        global = true, help_heading = GENERAL,
+        value_name = "FILE",
+        env = "CRUCIBLE_CONFIG",
+        hide_env_values = true
+    )]
+    pub(crate) config: Option<PathBuf>,
     /// How much to log: error, warn, info, debug, trace, or a filter such as crucible_store=debug
     /// [default: warn; info for `serve` and `mcp` when standard error is not a terminal]
     #[arg(
@@ -105,6 +115,9 @@ pub(crate) struct Serve {
     /// port when that one is taken]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Let in whoever reaches the address, without a token or a session
+    #[arg(long)]
+    pub(crate) no_auth: bool,
     /// Keep the index in VAULT/.crucible instead of the data folder
     #[arg(long)]
     pub(crate) index_in_vault: bool,

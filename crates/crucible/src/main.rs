@@ -6,6 +6,7 @@ mod failure;
 mod logging;
 mod progress;
 mod session;
+mod setup;
 mod signals;
 mod terminal;
 mod vault_choice;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::args::{Global, VaultChoice};
 use crate::failure::{Failure, Kind};
 use crate::progress;
+use crate::setup;
 use crate::vault_choice;
 
 /// An open vault.
@@ -30,7 +31,8 @@ impl Session {
         command: &'static str,
     ) -> Result<Self, Failure> {
         let location = vault_choice::find(global, choice.vault.as_deref())?;
-        let access = Access::open(&location, Role::Command(command)).await?;
+        let config = setup::daemon(global, location.clone(), Role::Command(command))?;
+        let access = Access::open(&config).await?;
         if let Some(daemon) = access.own_daemon()
             && let Err(error) = progress::follow(daemon).await
         {

@@ -96,6 +96,7 @@ mod tests {
     fn global(data_dir: &Path) -> Global {
         Global {
             data_dir: Some(data_dir.to_owned()),
+            config: None,
             log: None,
             log_format: LogFormat::Text,
         }

@@ -1,12 +1,14 @@
 //! One GET with deadlines: bytes to a typed answer or to a typed error.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crucible_services::data_store::Error;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::{Response, Uri};
+use hyper::header::AUTHORIZATION;
+use hyper::{Request, Response, Uri};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -28,6 +30,8 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Http {
     address: SocketAddr,
+    /// Proves who asks; `None` where nobody is asked for it.
+    token: Option<Arc<str>>,
     pool: Pool<HttpConnector, Empty<Bytes>>,
 }
 
@@ -40,7 +44,16 @@ impl Http {
             .pool_idle_timeout(IDLE_DEADLINE)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Self { address, pool }
+        Self {
+            address,
+            token: None,
+            pool,
+        }
+    }
+
+    pub(super) fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.into());
+        self
     }
 
     /// Asks for `target`, a path with a query string that is percent-encoded already.
@@ -66,7 +79,16 @@ impl Http {
     }
 
     async fn exchange<T: DeserializeOwned>(&self, uri: Uri) -> Result<T, Error> {
-        let response = self.pool.get(uri).await.map_err(|error| {
+        let mut request = Request::get(uri);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request
+            .body(Empty::new())
+            .map_err(|error| Error::InvalidQuery {
+                message: format!("the request cannot be sent ({error})"),
+            })?;
+        let response = self.pool.request(request).await.map_err(|error| {
             let cause = deepest(&error);
             let reason = if error.is_connect() {
                 format!(

@@ -1,8 +1,10 @@
 //! What a daemon is started with.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::location::Location;
+use crate::settings::Sources;
 
 /// What a daemon is started with.
 #[derive(Clone, Debug)]
@@ -11,21 +13,56 @@ pub struct DaemonConfig {
     pub location: Location,
     /// What this process is.
     pub role: Role,
-    /// Where the API listens; `None` for [`DEFAULT_PORT`](super::DEFAULT_PORT) on loopback, or a
-    /// free port when that one is taken. Only [`Role::Serve`] has an API.
-    pub listen: Option<SocketAddr>,
+    /// Where the settings come from.
+    pub sources: Sources,
+    /// Where things that belong to no single vault live.
+    pub folders: Folders,
 }
 
 impl DaemonConfig {
-    /// Creates a configuration with defaults.
+    /// Creates a configuration with default settings and without shared folders.
     #[must_use]
-    pub const fn new(location: Location, role: Role) -> Self {
+    pub fn new(location: Location, role: Role) -> Self {
         Self {
             location,
             role,
-            listen: None,
+            sources: Sources::default(),
+            folders: Folders::default(),
         }
     }
+
+    /// Sets where the API listens, as an option of the command line.
+    #[must_use]
+    pub fn listening_on(mut self, address: SocketAddr) -> Self {
+        self.sources.flags.push((
+            "api.listen".to_owned(),
+            address.to_string().into(),
+            "--listen".to_owned(),
+        ));
+        self
+    }
+
+    /// Switches authentication off, as an option of the command line.
+    #[must_use]
+    pub fn without_authentication(mut self) -> Self {
+        self.sources.flags.push((
+            "api.authentication".to_owned(),
+            false.into(),
+            "--no-auth".to_owned(),
+        ));
+        self
+    }
+}
+
+/// Where things that belong to no single vault live.
+#[derive(Clone, Debug, Default)]
+pub struct Folders {
+    /// Models that run in this process.
+    pub models: Option<PathBuf>,
+    /// Scripts.
+    pub scripts: Option<PathBuf>,
+    /// The program that is started as a worker of scripts, with the arguments that make it one.
+    pub worker: Option<(PathBuf, Vec<String>)>,
 }
 
 /// What a process with a vault is for.

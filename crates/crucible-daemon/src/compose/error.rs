@@ -20,6 +20,18 @@ pub enum StartError {
     /// The vault cannot be read.
     #[error(transparent)]
     Vault(#[from] crucible_vault::OpenError),
+    /// The settings cannot be used.
+    #[error("the settings cannot be used: {0}")]
+    Settings(#[from] crate::settings::Error),
+    /// The state cannot be opened.
+    #[error("the state cannot be opened")]
+    State(#[from] crucible_store::StateFileError),
+    /// The record of changes cannot be opened.
+    #[error("the record of changes cannot be opened")]
+    Writer(#[from] crucible_vault::WriterError),
+    /// Nobody can be let in.
+    #[error("the API has no way to let anybody in")]
+    Access(#[from] crucible_api::auth::Error),
     /// The index cannot be opened.
     #[error("the index cannot be opened")]
     Store(#[from] crucible_store::OpenError),
@@ -28,8 +40,8 @@ pub enum StartError {
     Core(#[from] crucible_core::Error),
     /// The address can be reached by others.
     #[error(
-        "the API would listen on {address}, where others can reach it, and it asks nobody who they \
-         are; give an address on loopback such as 127.0.0.1:{}, and reach it from elsewhere \
+        "the API would listen on {address}, where others can reach it, and it speaks without \
+         encryption; give an address on loopback such as 127.0.0.1:{}, and reach it from elsewhere \
          through an SSH tunnel", address.port()
     )]
     NotLoopback {

@@ -57,7 +57,7 @@ impl Daemon {
     ) -> Result<Indexed, StartError> {
         let first = self.wait_compared(&mut tell).await?;
         self.wait_searchable(&mut tell).await?;
-        let stats = self.store.stats().await?;
+        let stats = self.vault.store.stats().await?;
         Ok(Indexed {
             parsed: stats.parsed_since_open,
             stats,
@@ -71,7 +71,7 @@ impl Daemon {
         &self,
         tell: &mut impl FnMut(&IndexProgress),
     ) -> Result<ReconcileReport, StartError> {
-        let mut progress = self.vault.progress();
+        let mut progress = self.vault.service.progress();
         loop {
             let now = progress.borrow_and_update().clone();
             if let Phase::Watching { first } = now.phase {
@@ -91,8 +91,8 @@ impl Daemon {
         &self,
         tell: &mut impl FnMut(&IndexProgress),
     ) -> Result<(), StartError> {
-        let mut settled = std::pin::pin!(self.store.settle());
-        let total = self.store.stats().await?.text_pending;
+        let mut settled = std::pin::pin!(self.vault.store.settle());
+        let total = self.vault.store.stats().await?.text_pending;
         loop {
             match tokio::time::timeout(COUNT_EVERY, &mut settled).await {
                 Ok(Ok(())) => return Ok(()),
@@ -106,10 +106,10 @@ impl Daemon {
                         },
                     )?;
                     tokio::time::sleep(RETRY_AFTER).await;
-                    settled.set(self.store.settle());
+                    settled.set(self.vault.store.settle());
                 }
                 Err(_not_yet) => {
-                    let pending = self.store.stats().await?.text_pending;
+                    let pending = self.vault.store.stats().await?.text_pending;
                     self.report(tell, searchable(total, pending))?;
                 }
             }
@@ -133,7 +133,7 @@ impl Daemon {
 
     /// Asks a vault that has been silent whether it still works.
     async fn ask_vault(&self, tell: &mut impl FnMut(&IndexProgress)) -> Result<(), StartError> {
-        let failure = match self.vault.health_check().await {
+        let failure = match self.vault.service.health_check().await {
             Ok(health) if health.status == HealthStatus::Healthy => return Ok(()),
             Ok(health) => health.message,
             Err(error) => Some(error.to_string()),

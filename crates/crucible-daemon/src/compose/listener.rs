@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use super::{DEFAULT_PORT, StartError};
 
 /// Binds the address that was asked for, else the default port, else a free one.
+///
+/// Others are not let in, with or without a token: it would travel in the clear.
 pub(super) fn bind(asked: Option<SocketAddr>) -> Result<TcpListener, StartError> {
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let (address, listener) = match asked {

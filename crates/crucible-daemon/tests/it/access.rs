@@ -9,7 +9,7 @@ use crate::place::{Place, search};
 #[tokio::test(flavor = "multi_thread")]
 async fn command_opens_the_vault_itself_when_nobody_serves_it() {
     let place = Place::with(&[("a.md", "needle")]);
-    let access = Access::open(&place.location(), Role::Command("search"))
+    let access = Access::open(&place.config(Role::Command("search")))
         .await
         .unwrap();
     assert_eq!(access.via(), &Via::Own);
@@ -28,7 +28,7 @@ async fn command_opens_the_vault_itself_when_nobody_serves_it() {
 async fn command_asks_the_daemon_that_serves_the_vault() {
     let place = Place::with(&[("a.md", "needle")]);
     let (daemon, _) = place.start(Role::Serve).await;
-    let access = Access::open(&place.location(), Role::Command("search"))
+    let access = Access::open(&place.config(Role::Command("search")))
         .await
         .unwrap();
     let Via::Daemon(instance) = access.via() else {
@@ -44,7 +44,7 @@ async fn command_asks_the_daemon_that_serves_the_vault() {
 async fn command_reads_along_beside_a_process_without_an_api() {
     let place = Place::with(&[("a.md", "needle")]);
     let (agent, _) = place.start(Role::Mcp).await;
-    let access = Access::open(&place.location(), Role::Command("search"))
+    let access = Access::open(&place.config(Role::Command("search")))
         .await
         .unwrap();
     assert!(matches!(access.via(), Via::Reader(_)), "{:?}", access.via());
@@ -70,7 +70,7 @@ async fn daemon_of_another_vault_is_not_asked_by_mistake() {
         version: "0".to_owned(),
     };
     let lock = InstanceLock::acquire(&place.location(), &stale).unwrap();
-    let access = Access::open(&place.location(), Role::Command("search"))
+    let access = Access::open(&place.config(Role::Command("search")))
         .await
         .unwrap();
     assert!(matches!(access.via(), Via::Reader(_)), "{:?}", access.via());

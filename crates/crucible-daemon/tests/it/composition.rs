@@ -54,8 +54,9 @@ async fn second_daemon_on_a_vault_is_refused_and_harms_nothing() {
 async fn address_that_cannot_be_listened_on_leaves_no_lock_behind() {
     let place = Place::with(&[("a.md", "needle")]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut config = place.config(Role::Serve);
-    config.listen = Some(taken.local_addr().unwrap());
+    let config = place
+        .config(Role::Serve)
+        .listening_on(taken.local_addr().unwrap());
     let error = Daemon::start(config).await.unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }), "{error}");
     let (daemon, _) = place.start(Role::Serve).await;

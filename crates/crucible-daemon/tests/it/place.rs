@@ -35,9 +35,8 @@ impl Place {
     }
 
     pub(crate) fn config(&self, role: Role) -> DaemonConfig {
-        let mut config = DaemonConfig::new(self.location(), role);
-        config.listen = Some("127.0.0.1:0".parse().unwrap());
-        config
+        let free = "127.0.0.1:0".parse().unwrap();
+        DaemonConfig::new(self.location(), role).listening_on(free)
     }
 
     /// Starts a daemon and waits until its index is up to date.

@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Global, Mcp};
 use crate::failure::{Failure, Kind};
 use crate::signals::Signals;
-use crate::vault_choice;
+use crate::{setup, vault_choice};
 
 pub(crate) async fn run(global: &Global, args: &Mcp) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let location = vault_choice::find(global, args.vault.as_deref())?;
-    let access = Access::open(&location, Role::Mcp).await?;
+    let config = setup::daemon(global, location.clone(), Role::Mcp)?;
+    let access = Access::open(&config).await?;
     let served = serve(&access, &location, &mut signals).await;
     access.close().await;
     served

@@ -2,20 +2,25 @@
 
 use std::io::Write;
 
+use crucible_daemon::Daemon;
 use crucible_daemon::compose::{Indexed, Role};
-use crucible_daemon::{Daemon, DaemonConfig};
 
 use crate::args::{Global, Serve};
 use crate::failure::{Failure, Kind};
 use crate::signals::Signals;
 use crate::terminal::{Style, count, plain};
-use crate::{progress, vault_choice};
+use crate::{progress, setup, vault_choice};
 
 pub(crate) async fn run(global: &Global, args: &Serve) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let location = vault_choice::find_to_serve(global, args.vault.as_deref(), args.index_in_vault)?;
-    let mut config = DaemonConfig::new(location, Role::Serve);
-    config.listen = args.listen;
+    let mut config = setup::daemon(global, location, Role::Serve)?;
+    if let Some(address) = args.listen {
+        config = config.listening_on(address);
+    }
+    if args.no_auth {
+        config = config.without_authentication();
+    }
     let daemon = Daemon::start(config).await?;
     let outcome = serve(&daemon, &mut signals).await;
     let why = outcome
@@ -68,12 +73,9 @@ fn announce(out: &mut impl Write, daemon: &Daemon, style: Style) -> Result<(), F
         row(out, style, "rebuilt", &style.warn(plain(&line)))?;
     }
     if let Some(api) = daemon.api_address() {
-        row(
-            out,
-            style,
-            "dashboard",
-            &style.bold(format_args!("http://{api}/")),
-        )?;
+        if let Some(link) = daemon.dashboard_link() {
+            row(out, style, "dashboard", &style.bold(link))?;
+        }
         row(out, style, "API", &format!("http://{api}/api/v1"))?;
         let stdio = shell_word(&vault);
         row(

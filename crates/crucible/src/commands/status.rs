@@ -13,7 +13,7 @@ use crate::args::{Global, Status};
 use crate::failure::Failure;
 use crate::session::print_json;
 use crate::terminal::{Style, count, plain, size};
-use crate::vault_choice;
+use crate::{setup, vault_choice};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,7 @@ struct Report {
 
 pub(crate) async fn run(global: &Global, args: &Status) -> Result<(), Failure> {
     let location = vault_choice::find(global, args.vault.vault.as_deref())?;
-    let report = look(&location).await?;
+    let report = look(global, &location).await?;
     if args.format.json {
         return print_json(&report);
     }
@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: &Status) -> Result<(), Failure> {
 }
 
 /// Looks without bringing anything up to date: asking for the status changes nothing.
-async fn look(location: &Location) -> Result<Report, Failure> {
+async fn look(global: &Global, location: &Location) -> Result<Report, Failure> {
     let mut report = Report {
         vault: location.vault().display().to_string(),
         index: location.index_dir().display().to_string(),
@@ -45,7 +45,8 @@ async fn look(location: &Location) -> Result<Report, Failure> {
     };
     let access = match Access::running(location).await? {
         None if location.index_dir().is_dir() => {
-            Some(Access::open(location, Role::Command("status")).await?)
+            let config = setup::daemon(global, location.clone(), Role::Command("status"))?;
+            Some(Access::open(&config).await?)
         }
         running => running,
     };

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -23,10 +24,11 @@ pub(crate) struct Daemon {
     pub(crate) shown: Vec<String>,
     log: Arc<Mutex<String>>,
     api: Option<SocketAddr>,
+    data: PathBuf,
 }
 
 impl Daemon {
-    pub(super) fn spawn(mut command: Command) -> Self {
+    pub(super) fn spawn(mut command: Command, data: PathBuf) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let stderr = child.stderr.take().unwrap();
@@ -53,7 +55,17 @@ impl Daemon {
             shown: Vec::new(),
             log,
             api: None,
+            data,
         }
+    }
+
+    /// The token that the daemon has left for programs of the same person; `None` when it asks for
+    /// none.
+    fn token(&self) -> Option<String> {
+        let vaults = std::fs::read_dir(self.data.join("vaults")).ok()?;
+        vaults
+            .filter_map(|home| std::fs::read_to_string(home.ok()?.path().join("token")).ok())
+            .next()
     }
 
     /// Waits for a line of standard output that contains `part`.
@@ -91,17 +103,17 @@ impl Daemon {
             return api;
         }
         let said = |line: &str| {
-            let (_, rest) = line.split_once("dashboard")?;
-            rest.trim()
-                .strip_prefix("http://")?
-                .trim_end_matches('/')
-                .parse()
-                .ok()
+            let (_, rest) = line.split_once("API")?;
+            let address = rest.trim().strip_prefix("http://")?;
+            address.split('/').next()?.parse().ok()
         };
         let api = match self.shown.iter().find_map(|line| said(line)) {
             Some(api) => api,
-            None => said(&self.wait_line("dashboard")).unwrap(),
+            None => said(&self.wait_line("API")).unwrap(),
         };
+        if let Some(token) = self.token() {
+            http::carry(api, token);
+        }
         self.api = Some(api);
         api
     }

@@ -1,8 +1,10 @@
 //! As much of HTTP/1.1 as the tests speak: one request a connection.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -38,6 +40,14 @@ pub(crate) fn post(api: SocketAddr, path: &str, headers: &[(&str, &str)], body: 
     read_response(send(api, "POST", path, headers, body))
 }
 
+/// The tokens that requests carry, by the address that asks for them.
+static TOKENS: Mutex<BTreeMap<SocketAddr, String>> = Mutex::new(BTreeMap::new());
+
+/// Lets every later request to `api` carry `token`.
+pub(crate) fn carry(api: SocketAddr, token: String) {
+    TOKENS.lock().unwrap().insert(api, token);
+}
+
 /// Sends a request and returns the connection, with nothing of the answer read.
 #[track_caller]
 pub(crate) fn send(
@@ -50,6 +60,9 @@ pub(crate) fn send(
     let mut stream = TcpStream::connect_timeout(&api, DEADLINE).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\n");
+    if let Some(token) = TOKENS.lock().unwrap().get(&api) {
+        write!(request, "Authorization: Bearer {token}\r\n").unwrap();
+    }
     for (name, value) in headers {
         write!(request, "{name}: {value}\r\n").unwrap();
     }

@@ -10,7 +10,12 @@ use tempfile::TempDir;
 use super::{DEADLINE, Daemon, eventually};
 
 /// The variables that would change what the binary does.
-const VARIABLES: [&str; 3] = ["CRUCIBLE_VAULT", "CRUCIBLE_DATA_DIR", "CRUCIBLE_LOG"];
+const VARIABLES: [&str; 4] = [
+    "CRUCIBLE_VAULT",
+    "CRUCIBLE_DATA_DIR",
+    "CRUCIBLE_CONFIG",
+    "CRUCIBLE_LOG",
+];
 
 /// A vault and a data folder; both go when it is dropped.
 pub(crate) struct Place {
@@ -115,6 +120,9 @@ impl Place {
             command.env_remove(variable);
         }
         command.env("NO_COLOR", "1");
+        // Nothing of the caller's own settings, scripts and tokens.
+        command.env("HOME", self.temp.path());
+        command.env("XDG_CONFIG_HOME", self.temp.path().join("config"));
         command
     }
 
@@ -163,7 +171,7 @@ impl Place {
 
     /// Starts a command that announces itself as a daemon.
     pub(crate) fn spawn(&self, args: &[&str]) -> Daemon {
-        Daemon::spawn(self.command(args))
+        Daemon::spawn(self.command(args), self.data.clone())
     }
 }
 

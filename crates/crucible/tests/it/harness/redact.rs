@@ -25,6 +25,7 @@ pub(crate) fn text(place: &Place, output: &str) -> String {
             .replace(&place.data().display().to_string(), "[DATA]");
         let line = after(&line, "[DATA]/vaults/", "[HOME]", |c| c != '/');
         let line = after(&line, "http://127.0.0.1:", "[PORT]", |c| c.is_ascii_digit());
+        let line = after(&line, "/login?code=", "[CODE]", |c| !c.is_whitespace());
         let line = after(&line, "process ", "[PID]", |c| c.is_ascii_digit());
         let line = after(&line, "ready in   ", "[SECONDS] s", |c| c != ',');
         after(&line, "      size  ", "[SIZE]", |_| true)
