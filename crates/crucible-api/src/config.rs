@@ -8,6 +8,7 @@ use crucible_core::CrucibleCore;
 use crucible_services::service_traits::{
     Configuration, DataStore, InferenceEngine, NoteWriter, ScriptEngine,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::AccessControl;
@@ -26,6 +27,8 @@ pub struct ApiConfig {
     pub connections_max: usize,
     /// The largest request body, in bytes; more gets 413; 64 KiB. `/mcp` has a bound of its own.
     pub body_bytes_max: usize,
+    /// The largest body of a request that carries a note, in bytes; more gets 413; 32 MiB.
+    pub note_bytes_max: usize,
     /// How often a silent event stream sends a comment, so that both ends notice a dead one; 15 s.
     pub keep_alive: Duration,
     /// How long a stop waits for requests that are being answered; 10 s.
@@ -43,6 +46,7 @@ impl Default for ApiConfig {
             streams_max: 32,
             connections_max: 512,
             body_bytes_max: 64 * 1024,
+            note_bytes_max: 32 * 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             drain_deadline: Duration::from_secs(10),
             tls: false,
@@ -51,7 +55,7 @@ impl Default for ApiConfig {
 }
 
 /// The vault that the daemon serves, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VaultInfo {
     /// What people call it: the folder's name.
     pub name: String,

@@ -5,18 +5,23 @@
 //!            "candidates": ["Home.md"], "reference": "Hom"}}
 //! ```
 //!
+//! `from` makes faults of the errors of services, and `into` undoes it for the client.
+//!
 //! `code` is stable and meant for programs, `message` for people. [`ErrorDetail`] is what the
-//! client reads back; [`ErrorDetail::into_store_error`] undoes `ApiError::from`.
+//! client reads back.
+
+mod from;
+mod into;
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use crucible_services::access::Scope;
-use crucible_services::data_store;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What went wrong, for programs. Names are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
@@ -54,6 +59,26 @@ pub enum Code {
     DeadlineExceeded,
     /// Too much is being answered already.
     Overloaded,
+    /// The request's body cannot be read, or says what cannot be.
+    InvalidBody,
+    /// Something has this name already.
+    Exists,
+    /// The path cannot be a note's.
+    InvalidPath,
+    /// The note has other content than the writer had seen. Nothing was written.
+    Conflict,
+    /// An edit does not fit the note's text. Nothing was written.
+    EditRefused,
+    /// There is no change that could be undone.
+    NothingToUndo,
+    /// Notes cannot be written here.
+    ReadOnly,
+    /// Settings are wrong. Nothing was changed.
+    InvalidSettings,
+    /// No token has the name asked for.
+    NoSuchToken,
+    /// This daemon was started without the part that would answer.
+    NotOffered,
     /// No service has the name asked for.
     NoSuchService,
     /// The service, or the core, does not do what was asked in its present state.
@@ -67,15 +92,25 @@ impl Code {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::InvalidQuery => StatusCode::BAD_REQUEST,
+            Self::InvalidQuery | Self::InvalidBody | Self::InvalidPath => StatusCode::BAD_REQUEST,
+            Self::EditRefused | Self::InvalidSettings => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated | Self::TokenRefused => StatusCode::UNAUTHORIZED,
-            Self::HostRefused | Self::OriginRefused | Self::ScopeMissing | Self::FormRefused => {
-                StatusCode::FORBIDDEN
-            }
+            Self::HostRefused
+            | Self::OriginRefused
+            | Self::ScopeMissing
+            | Self::FormRefused
+            | Self::ReadOnly => StatusCode::FORBIDDEN,
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotFound | Self::NoSuchRoute | Self::NoSuchService => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchRoute | Self::NoSuchService | Self::NoSuchToken => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Ambiguous | Self::Refused => StatusCode::CONFLICT,
+            Self::NotOffered => StatusCode::NOT_IMPLEMENTED,
+            Self::Ambiguous
+            | Self::Refused
+            | Self::Exists
+            | Self::Conflict
+            | Self::NothingToUndo => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Internal | Self::ServiceFailed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable | Self::DeadlineExceeded | Self::Overloaded => {
@@ -95,14 +130,14 @@ impl Code {
 }
 
 /// The body of every answer that is a fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// What went wrong.
     pub error: ErrorDetail,
 }
 
 /// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorDetail {
     /// For programs.
     pub code: Code,
@@ -117,6 +152,15 @@ pub struct ErrorDetail {
     /// The name asked for, where a name was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// What each fault is, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+    /// Which edit does not fit, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// What the note holds now, where it is not what the writer had seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
     /// The scope that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
@@ -125,29 +169,15 @@ pub struct ErrorDetail {
     pub reason: Option<String>,
 }
 
-impl ErrorDetail {
-    /// Returns the error that the store gave, or the nearest one for faults of the API itself.
-    #[must_use]
-    pub fn into_store_error(self) -> data_store::Error {
-        let reason = self.reason.unwrap_or_else(|| self.message.clone());
-        match self.code {
-            Code::NotFound => data_store::Error::NotFound {
-                reference: self.reference.unwrap_or_default(),
-                candidates: self.candidates,
-            },
-            Code::Ambiguous => data_store::Error::Ambiguous {
-                reference: self.reference.unwrap_or_default(),
-                candidates: self.candidates,
-            },
-            Code::InvalidQuery => data_store::Error::InvalidQuery {
-                message: self.message,
-            },
-            Code::Unavailable | Code::DeadlineExceeded | Code::Overloaded => {
-                data_store::Error::Unavailable { reason }
-            }
-            _ => data_store::Error::Internal { message: reason },
-        }
-    }
+/// What a note holds now, for a writer who had seen something else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Conflict {
+    /// The hash that the writer named.
+    pub seen: String,
+    /// The hash of the content now; `null` when the note is gone.
+    pub current: Option<String>,
+    /// The content now, when it is text and not too long to tell.
+    pub text: Option<String>,
 }
 
 /// A fault on its way out; becomes the envelope with its status code.
@@ -162,9 +192,18 @@ impl ApiError {
             hint: None,
             candidates: Vec::new(),
             reference: None,
+            faults: Vec::new(),
+            index: None,
+            conflict: None,
             scope: None,
             reason: None,
         }))
+    }
+
+    /// Says that this daemon was started without the part that would answer.
+    pub(crate) fn not_offered(what: &str) -> Self {
+        Self::new(Code::NotOffered, format!("this daemon has no {what}"))
+            .hint("GET /api/v1/services says what it has")
     }
 
     /// Adds the cure.
@@ -180,13 +219,29 @@ impl ApiError {
         self
     }
 
+    fn conflict(mut self, conflict: Conflict) -> Self {
+        self.0.conflict = Some(conflict);
+        self
+    }
+
+    const fn index(mut self, index: usize) -> Self {
+        self.0.index = Some(index);
+        self
+    }
+
+    fn faults(mut self, faults: Vec<String>) -> Self {
+        self.0.faults = faults;
+        self
+    }
+
     /// Adds the scope that is missing.
     pub(crate) const fn scope(mut self, scope: Scope) -> Self {
         self.0.scope = Some(scope);
         self
     }
 
-    fn reason(mut self, reason: impl Into<String>) -> Self {
+    /// Adds the bare cause.
+    pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
         self
     }
@@ -232,103 +287,5 @@ impl IntoResponse for ApiError {
         }
         let headers = self.headers();
         (code.status(), headers, Json(ErrorBody { error: *self.0 })).into_response()
-    }
-}
-
-impl From<data_store::Error> for ApiError {
-    fn from(error: data_store::Error) -> Self {
-        use data_store::Error as Store;
-        let message = error.to_string();
-        match error {
-            Store::NotFound {
-                reference,
-                candidates,
-            } => Self::new(Code::NotFound, message).named(reference, candidates),
-            Store::Ambiguous {
-                reference,
-                candidates,
-            } => Self::new(Code::Ambiguous, message)
-                .named(reference, candidates)
-                .hint("ask for one of the candidates by its path"),
-            Store::InvalidQuery { message } => Self::new(Code::InvalidQuery, message),
-            Store::Unavailable { reason } => Self::new(Code::Unavailable, message)
-                .reason(reason)
-                .hint("ask again in a moment; GET /api/v1/health says what is wrong"),
-            Store::Internal { message: reason } => {
-                Self::new(Code::Internal, message).reason(reason)
-            }
-            _ => Self::new(Code::Internal, message),
-        }
-    }
-}
-
-impl From<crucible_core::Error> for ApiError {
-    fn from(error: crucible_core::Error) -> Self {
-        use crucible_core::Error as Core;
-        let message = error.to_string();
-        match error {
-            Core::NoSuchService { name, near } => {
-                Self::new(Code::NoSuchService, message).named(name, near)
-            }
-            Core::HasDependants { dependants, .. } => Self::new(Code::Refused, message)
-                .hint(format!("stop {} first", dependants.join(", "))),
-            Core::WrongState { .. } | Core::Interrupted { .. } | Core::ConfigBusy => {
-                Self::new(Code::Refused, message)
-            }
-            Core::Services { .. } => Self::new(Code::ServiceFailed, message)
-                .hint("GET /api/v1/services says what each service is doing"),
-            Core::Ended => Self::new(Code::Unavailable, message),
-            _ => Self::new(Code::Internal, message),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(error: &data_store::Error, status: u16) {
-        let api = ApiError::from(error.clone());
-        assert_eq!(api.status().as_u16(), status, "{error}");
-        let json = serde_json::to_string(&ErrorBody {
-            error: api.detail().clone(),
-        })
-        .unwrap();
-        let back: ErrorBody = serde_json::from_str(&json).unwrap();
-        assert_eq!(back.error.into_store_error(), *error);
-    }
-
-    #[test]
-    fn store_errors_survive_the_envelope() {
-        let candidates = vec!["a/Home.md".to_owned(), "b/Home.md".to_owned()];
-        let reference = "Hôme \"x\"\n".to_owned();
-        check(
-            &data_store::Error::NotFound {
-                reference: reference.clone(),
-                candidates: Vec::new(),
-            },
-            404,
-        );
-        check(
-            &data_store::Error::Ambiguous {
-                reference,
-                candidates,
-            },
-            409,
-        );
-        let message = "the phrase has no end".to_owned();
-        check(
-            &data_store::Error::InvalidQuery {
-                message: message.clone(),
-            },
-            400,
-        );
-        check(
-            &data_store::Error::Unavailable {
-                reason: message.clone(),
-            },
-            503,
-        );
-        check(&data_store::Error::Internal { message }, 500);
     }
 }

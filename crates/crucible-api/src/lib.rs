@@ -24,6 +24,7 @@
 //! Start reading at [`router()`].
 
 pub mod auth;
+mod body;
 pub mod client;
 mod config;
 mod dashboard;
@@ -32,6 +33,7 @@ mod guard;
 mod limits;
 mod mcp;
 mod observe;
+mod openapi;
 mod params;
 mod percent;
 mod route;
@@ -43,4 +45,5 @@ mod state;
 
 pub use config::{ApiConfig, ApiParts, VaultInfo};
 pub use router::router;
+pub use routes::events::{Delivered, NewEvent, Published};
 pub use service::ApiService;

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::Limited;
 
 use crate::error::{ApiError, Code};
+use crate::route::BodySize;
 use crate::state::ApiState;
 
 /// Refuses at once when too many requests are being answered already.
@@ -59,7 +60,13 @@ pub(crate) async fn body_size(
     request: Request,
     next: Next,
 ) -> Response {
-    let limit = state.config.body_bytes_max;
+    let path = request.extensions().get::<MatchedPath>();
+    let path = path.map(MatchedPath::as_str);
+    let gate = state.gates.of(request.method(), path, request.uri().path());
+    let limit = match gate.body {
+        BodySize::Small => state.config.body_bytes_max,
+        BodySize::Note => state.config.note_bytes_max,
+    };
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)

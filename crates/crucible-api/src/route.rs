@@ -3,44 +3,20 @@
 //! Everything that is said about a route is said in the one place where it is declared, so that
 //! the router, the scopes and the description of the API cannot disagree.
 
-use std::collections::HashMap;
+mod doc;
+mod gates;
 
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use crucible_services::access::Scope;
+use schemars::JsonSchema;
 
 use crate::state::ApiState;
 
-/// What a request must show to use a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// Nothing.
-    Nothing,
-    /// A token or a session, whatever it may do: finer checks come later.
-    AnyScope,
-    /// A token or a session with this scope.
-    Scope(Scope),
-}
-
-/// To whom a refusal is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// A program: the error envelope.
-    Program,
-    /// A person in a browser: a page.
-    Person,
-}
-
-/// What stands before one route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gate {
-    pub(crate) need: Need,
-    pub(crate) audience: Audience,
-    /// Whether the session of a browser counts; a token always does.
-    pub(crate) takes_cookies: bool,
-}
+pub(crate) use doc::{Answer, Doc, Parameter, ParameterKind};
+pub(crate) use gates::{Audience, BodySize, Gate, Gates, Need};
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -48,18 +24,14 @@ pub(crate) struct Route {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
     pub(crate) gate: Gate,
+    pub(crate) doc: Doc,
     handler: MethodRouter<ApiState>,
 }
 
 impl Route {
     /// Declares what answers a GET; it needs [`Scope::Read`] until something else is said.
     pub(crate) fn get<H: Handler<T, ApiState>, T: 'static>(path: &'static str, handler: H) -> Self {
-        Self::new(
-            Method::GET,
-            Scope::Read,
-            path,
-            on(MethodFilter::GET, handler),
-        )
+        Self::new(Method::GET, path, on(MethodFilter::GET, handler)).needs(Scope::Read)
     }
 
     /// Declares what answers a POST; it needs [`Scope::Control`] until something else is said.
@@ -67,24 +39,36 @@ impl Route {
         path: &'static str,
         handler: H,
     ) -> Self {
-        let handler = on(MethodFilter::POST, handler);
-        Self::new(Method::POST, Scope::Control, path, handler)
+        Self::new(Method::POST, path, on(MethodFilter::POST, handler))
     }
 
-    fn new(
-        method: Method,
-        scope: Scope,
+    /// As [`Route::post`], for PATCH.
+    pub(crate) fn patch<H: Handler<T, ApiState>, T: 'static>(
         path: &'static str,
-        handler: MethodRouter<ApiState>,
+        handler: H,
     ) -> Self {
+        Self::new(Method::PATCH, path, on(MethodFilter::PATCH, handler))
+    }
+
+    /// As [`Route::post`], for DELETE.
+    pub(crate) fn delete<H: Handler<T, ApiState>, T: 'static>(
+        path: &'static str,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::DELETE, path, on(MethodFilter::DELETE, handler))
+    }
+
+    fn new(method: Method, path: &'static str, handler: MethodRouter<ApiState>) -> Self {
         Self {
             method,
             path,
             gate: Gate {
-                need: Need::Scope(scope),
+                need: Need::Scope(Scope::Control),
                 audience: Audience::Program,
                 takes_cookies: true,
+                body: BodySize::Small,
             },
+            doc: Doc::default(),
             handler,
         }
     }
@@ -106,6 +90,73 @@ impl Route {
         self.gate.audience = Audience::Person;
         self
     }
+
+    /// Says that the body may be as long as a note.
+    pub(crate) const fn takes_notes(mut self) -> Self {
+        self.gate.body = BodySize::Note;
+        self
+    }
+
+    /// Gives it a name for programs that are made from the description, and says what it does.
+    pub(crate) const fn called(mut self, name: &'static str, about: &'static str) -> Self {
+        self.doc.name = name;
+        self.doc.about = about;
+        self
+    }
+
+    /// Names a parameter of the query string that may be given once.
+    pub(crate) fn query(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter(name, about, ParameterKind::Text)
+    }
+
+    /// Names a parameter that must be given.
+    pub(crate) fn required(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter(name, about, ParameterKind::Required)
+    }
+
+    /// Names a parameter that is a whole number.
+    pub(crate) fn number(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter(name, about, ParameterKind::Number)
+    }
+
+    /// Names a parameter that is `true` or `false`.
+    pub(crate) fn flag(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter(name, about, ParameterKind::Flag)
+    }
+
+    /// Names a parameter that may be repeated.
+    pub(crate) fn repeated(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter(name, about, ParameterKind::Repeated)
+    }
+
+    fn parameter(mut self, name: &'static str, about: &'static str, kind: ParameterKind) -> Self {
+        self.doc.parameters.push(Parameter { name, about, kind });
+        self
+    }
+
+    /// Says what the body is.
+    pub(crate) fn takes<T: JsonSchema>(mut self) -> Self {
+        self.doc.body = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// Says what the answer is.
+    pub(crate) fn answers<T: JsonSchema>(mut self) -> Self {
+        self.doc.answer = Answer::Json(200, |generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// Says that something is new afterwards, and what the answer is.
+    pub(crate) fn makes<T: JsonSchema>(mut self) -> Self {
+        self.doc.answer = Answer::Json(201, |generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// Says that the answer is text of this media type.
+    pub(crate) fn answers_text(mut self, media_type: &'static str) -> Self {
+        self.doc.answer = Answer::Text(media_type);
+        self
+    }
 }
 
 /// Puts routes together.
@@ -113,82 +164,4 @@ pub(crate) fn router(routes: &[Route]) -> Router<ApiState> {
     routes.iter().fold(Router::new(), |router, route| {
         router.route(route.path, route.handler.clone())
     })
-}
-
-/// The pages of the dashboard, which declares them without their needs. A page that is not here
-/// needs [`Scope::Control`]; everything below `/assets/` needs nothing.
-const PAGES: [(&str, Scope); 4] = [
-    ("/", Scope::Read),
-    ("/search", Scope::Read),
-    ("/notes", Scope::Read),
-    ("/note/{*reference}", Scope::Read),
-];
-
-/// What stands before each route, by path and method.
-#[derive(Debug, Default)]
-pub(crate) struct Gates {
-    gates: HashMap<&'static str, Vec<(Method, Gate)>>,
-}
-
-impl Gates {
-    pub(crate) fn new(routes: &[Route]) -> Self {
-        let pages = PAGES.map(|(path, scope)| {
-            let gate = Gate {
-                need: Need::Scope(scope),
-                audience: Audience::Person,
-                takes_cookies: true,
-            };
-            (path, Method::GET, gate)
-        });
-        let declared = routes
-            .iter()
-            .map(|route| (route.path, route.method.clone(), route.gate));
-        let mut gates: HashMap<_, Vec<_>> = HashMap::new();
-        for (path, method, gate) in declared.chain(pages) {
-            gates.entry(path).or_default().push((method, gate));
-        }
-        Self { gates }
-    }
-
-    /// Returns what stands before a request for `path`; `matched` is the declared path that it
-    /// goes to, `None` when there is none.
-    ///
-    /// A route that nobody declared needs [`Scope::Control`], so that forgetting one opens
-    /// nothing.
-    pub(crate) fn of(&self, method: &Method, matched: Option<&str>, path: &str) -> Gate {
-        let method = match method {
-            &Method::HEAD => &Method::GET,
-            other => other,
-        };
-        let declared = matched
-            .and_then(|matched| self.gates.get(matched))
-            .into_iter()
-            .flatten()
-            .find(|(known, _)| known == method);
-        if let Some((_, gate)) = declared {
-            return *gate;
-        }
-        let is_below = |prefix: &str| path.strip_prefix(prefix).is_some_and(is_rest);
-        let is_api = is_below("/api");
-        let is_for_programs = is_api || is_below("/v1") || is_below("/mcp");
-        Gate {
-            need: match matched {
-                Some(matched) if matched.starts_with("/assets/") => Need::Nothing,
-                // The gateway has a path of its own that is not told, and checks calls itself.
-                None => Need::AnyScope,
-                Some(_) => Need::Scope(Scope::Control),
-            },
-            audience: if is_for_programs || matched.is_none() {
-                Audience::Program
-            } else {
-                Audience::Person
-            },
-            takes_cookies: is_api || !is_for_programs,
-        }
-    }
-}
-
-/// Says whether what follows a prefix begins another segment.
-fn is_rest(rest: &str) -> bool {
-    rest.is_empty() || rest.starts_with('/')
 }

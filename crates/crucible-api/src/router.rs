@@ -5,13 +5,14 @@
 //! REST and pages only, the number of requests, the deadline and the size of the body.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ApiConfig, ApiParts};
 use crate::error::{ApiError, Code};
-use crate::route::{self, Gates, Route};
+use crate::route::{self, Route};
 use crate::state::ApiState;
 use crate::{auth, dashboard, guard, limits, mcp, observe, routes};
 
@@ -34,9 +35,11 @@ pub fn router_with(
     let gateway = parts.mcp.clone();
     let (answers, streams) = (routes::answers(), routes::streams());
     let declared: Vec<Route> = answers.iter().chain(&streams).cloned().collect();
-    let state = ApiState::new(config, parts, Gates::new(&declared), port, closing);
+    let state = ApiState::new(config, parts, &declared, port, closing);
     let answers = route::router(&answers)
         .merge(dashboard::pages())
+        // Ours bounds bodies, per route.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), limits::body_size))
         .layer(from_fn_with_state(state.clone(), limits::deadline))
         .layer(from_fn_with_state(state.clone(), limits::concurrency));

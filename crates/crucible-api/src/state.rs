@@ -3,11 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ApiConfig, ApiParts};
-use crate::route::Gates;
+use crate::openapi;
+use crate::route::{Gates, Route};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) closing: CancellationToken,
     /// What stands before each route.
     pub(crate) gates: Gates,
+    /// What `openapi.json` answers.
+    pub(crate) description: Bytes,
     /// One permit for each request that is being answered.
     pub(crate) requests: Arc<Semaphore>,
     /// One permit for each open event stream.
@@ -35,7 +39,7 @@ impl ApiState {
     pub(crate) fn new(
         config: ApiConfig,
         parts: ApiParts,
-        gates: Gates,
+        routes: &[Route],
         port: Option<u16>,
         closing: CancellationToken,
     ) -> Self {
@@ -43,7 +47,8 @@ impl ApiState {
             requests: Arc::new(Semaphore::new(config.requests_max)),
             streams: Arc::new(Semaphore::new(config.streams_max)),
             parts,
-            gates,
+            gates: Gates::new(routes),
+            description: openapi::describe(routes).to_string().into(),
             config,
             port,
             closing,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crucible_services::access::Principal;
 use crucible_services::clock;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -23,11 +24,12 @@ const IDLE: Duration = Duration::from_secs(12 * 60 * 60);
 const SESSIONS_MAX: usize = 32;
 
 /// The code of a one-time link.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LoginCode {
     /// The path and query string of the link: `/login?code=..`. It lets its first reader in.
     pub path: String,
     /// When it can be used no more.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub expires_at: Timestamp,
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crucible_services::access::{Principal, Scope};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Secret};
@@ -16,7 +17,7 @@ pub(super) const TEXT_BYTES: usize = PREFIX.len() + 43;
 const NAME_BYTES_MAX: usize = 64;
 
 /// A token to make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// A name for people and for the audit: 1 to 64 of `a-z A-Z 0-9 . _ -`.
@@ -25,6 +26,7 @@ pub struct NewToken {
     pub scopes: BTreeSet<Scope>,
     /// When it ends; without it, never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<Timestamp>,
 }
 
@@ -80,19 +82,22 @@ pub struct TokenMade {
 }
 
 /// What is known of a token; also what is kept, under its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenInfo {
     /// Its name.
     pub name: String,
     /// What its bearer may do.
     pub scopes: BTreeSet<Scope>,
     /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
     /// When it was last used, to the hour; `None` when never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub used_at: Option<Timestamp>,
     /// When it ends; `None` when never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<Timestamp>,
 }
 

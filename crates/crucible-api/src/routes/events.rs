@@ -5,6 +5,7 @@
 //! too slow is told how many events it missed by `event: missed`. Nothing is kept for it.
 
 mod feed;
+mod publish;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use crate::error::{ApiError, Code};
 use crate::params::{Params, invalid};
 use crate::state::ApiState;
 use feed::Feed;
+
+pub(crate) use publish::publish;
+pub use publish::{Delivered, NewEvent, Published};
 
 /// How many events `recent` returns when the request does not say.
 const RECENT_DEFAULT: usize = 50;
@@ -64,15 +68,24 @@ pub(super) async fn stream(
     Ok(Sse::new(feed.into_stream()).keep_alive(keep_alive))
 }
 
-/// `GET /events/recent?limit=&category=&type=&source=`: newest last.
+/// `GET /events/recent?limit=&category=&type=&source=&correlation=`: newest last.
 pub(super) async fn recent(
     State(state): State<ApiState>,
     uri: Uri,
 ) -> Result<Json<Vec<Arc<DaemonEvent>>>, ApiError> {
     let [category, kind, source] = FILTERS;
-    let params = Params::read(&uri, &["limit", category, kind, source])?;
+    let params = Params::read(&uri, &["limit", category, kind, source, "correlation"])?;
     let limit = params.number("limit", 1..=RECENT_MAX, RECENT_DEFAULT)?;
-    Ok(Json(state.parts.core.recent(&filter(&params)?, limit)))
+    let filter = filter(&params)?;
+    let Some(correlation) = params.one("correlation")? else {
+        return Ok(Json(state.parts.core.recent(&filter, limit)));
+    };
+    let first = EventId::parse(correlation)
+        .map_err(|_| invalid("correlation", "is not the id of an event"))?;
+    let mut events = state.parts.core.recent(&filter, usize::MAX);
+    events.retain(|event| event.metadata.correlation_id == first.into());
+    let begin = events.len().saturating_sub(limit);
+    Ok(Json(events.split_off(begin)))
 }
 
 fn filter(params: &Params) -> Result<EventFilter, ApiError> {
