@@ -353,6 +353,24 @@ pub struct StoreStats {
     pub parsed_since_open: u64,
     /// Size of the index on disk.
     pub index_size_bytes: u64,
+    /// How far the vectors of blocks are; `None` where nothing makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<VectorStats>,
+}
+
+/// How far the vectors of blocks are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VectorStats {
+    /// The model that makes them; `None` when it is not known, or cannot be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Blocks that can have a vector; 0 until they were counted.
+    pub blocks: u64,
+    /// Those of them that have one.
+    pub blocks_done: u64,
+    /// Why none are made now although some are missing, with the cure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// Something in the vault that was skipped or is faulty.
