@@ -18,6 +18,15 @@ pub struct StoreConfig {
     pub text_memory_bytes: usize,
     /// How many questions are answered side by side; the next one waits.
     pub readers_max: usize,
+    /// How long a search waits for its query to be embedded; then it goes by words only.
+    pub query_embedding_deadline: Duration,
+    /// How often the inference engine is asked for its model while it has none.
+    pub embedding_poll: Duration,
+    /// How long to wait after blocks could not be embedded; longer after every further failure.
+    pub embedding_retry: Duration,
+    /// Returns the load of the machine for each of its cores, 1.0 when all are just busy; `None`
+    /// where it is not known. While it is high no vectors are made.
+    pub load_per_core: fn() -> Option<f32>,
 }
 
 impl StoreConfig {
@@ -30,6 +39,10 @@ impl StoreConfig {
             text_commit_delay_max: Duration::from_millis(400),
             text_memory_bytes: 128 * 1024 * 1024,
             readers_max: 4,
+            query_embedding_deadline: Duration::from_millis(1500),
+            embedding_poll: Duration::from_secs(5),
+            embedding_retry: Duration::from_millis(500),
+            load_per_core: || None,
         }
     }
 
@@ -41,6 +54,11 @@ impl StoreConfig {
     /// The folder that holds the text index.
     pub(crate) fn text_dir(&self) -> PathBuf {
         self.index_dir.join("text")
+    }
+
+    /// The folder that holds the vectors.
+    pub(crate) fn vectors_dir(&self) -> PathBuf {
+        self.index_dir.join("vectors")
     }
 
     /// The file that is locked by the one store that writes.

@@ -7,7 +7,10 @@
 //!
 //! A batch of changes is one SQLite transaction that writes facts and an **outbox**. Followers of
 //! the outbox do the rest, each at its own pace and from where it was after a restart: `feeder`
-//! brings the text index up, [`StoreService`] tells listeners.
+//! brings the text index up, [`StoreService`] tells listeners, and `vectors` follows the text index
+//! to make vectors of blocks where an inference engine is at hand ([`Store::use_embeddings`]).
+//!
+//! State that cannot be derived from notes is kept in another file: [`StateFile`].
 //!
 //! Where to start reading: [`Store`] for the whole, `facts::batch` for what a change does,
 //! `feeder` for how search follows, `links` for how links find their notes.
@@ -20,6 +23,7 @@ mod config;
 mod facts;
 mod feeder;
 mod handle;
+mod keyed;
 mod links;
 mod open;
 mod prepare;
@@ -31,6 +35,7 @@ mod state;
 mod store;
 mod tell;
 mod text;
+mod vectors;
 mod writer;
 
 pub use config::StoreConfig;

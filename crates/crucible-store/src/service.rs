@@ -1,7 +1,7 @@
 //! The store as a supervised service.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::open::facts::fault_in_pages;
 use crate::store::{Store, lock};
-use crate::tell;
+use crate::{tell, vectors};
 
 /// How long `stop` waits for the event that is being told.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -101,6 +101,12 @@ impl StoreService {
         } else {
             ServiceHealth::healthy()
         };
+        let verdict = match self.store.vectors().map(|vectors| vectors.status().stats()) {
+            Some(stats) => verdict
+                .with_detail("vectors_done", stats.blocks_done)
+                .with_detail("vectors_blocks", stats.blocks),
+            None => verdict,
+        };
         verdict
             .with_detail("text_pending", text.pending)
             .with_detail(
@@ -156,6 +162,11 @@ impl ServiceLifecycle for StoreService {
         }
         let store = self.store.clone();
         let ended = run.ended.drop_guard();
+        if let Some(vectors) = self.store.vectors() {
+            let follower =
+                vectors::follow(self.store.clone(), Arc::clone(vectors), run.token.clone());
+            context.tasks.spawn("vectors", follower);
+        }
         context.tasks.spawn("tell", async move {
             let _ended = ended;
             tell::follow(store, context.events, run.token).await;

@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) seq: watch::Sender<i64>,
     /// The position that the text index's last commit contains.
     pub(crate) text_cursor: AtomicI64,
+    /// Counts the commits of the text index; who looks at what it holds waits on it.
+    pub(crate) text_commits: watch::Sender<u64>,
     /// Whether listeners are being told.
     pub(crate) is_attached: AtomicBool,
     /// Whether the facts were taken on the word of their seal and have to be looked through yet.
@@ -50,6 +52,7 @@ impl Shared {
             parsed: AtomicU64::new(0),
             seq: watch::Sender::new(0),
             text_cursor: AtomicI64::new(0),
+            text_commits: watch::Sender::new(0),
             is_attached: AtomicBool::new(false),
             is_on_trust: AtomicBool::new(false),
             text: Mutex::default(),

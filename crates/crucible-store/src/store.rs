@@ -1,11 +1,12 @@
 //! The handle of an open index, and the threads behind it.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crucible_services::data_store::Error;
+use crucible_services::inference::InferenceEngine;
 use crucible_services::note_index::NoteSource;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -18,6 +19,7 @@ use crate::open::{self, OpenError, Opened};
 use crate::readers::Readers;
 use crate::shared::Shared;
 use crate::text::TextIndex;
+use crate::vectors::Vectors;
 use crate::writer::{COMMANDS_MAX, Command, Writer};
 
 /// How long [`Store::close`] waits for the threads to finish what was accepted.
@@ -39,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) slot: Arc<TextSlot>,
     /// The last counts, and the state that they belong to.
     pub(crate) counts: Mutex<Option<Counts>>,
+    vectors: OnceLock<Arc<Vectors>>,
     /// `None` for a store that only reads.
     writer: Option<mpsc::Sender<Command>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -120,6 +123,7 @@ impl Store {
                 readers,
                 slot,
                 counts: Mutex::default(),
+                vectors: OnceLock::new(),
                 writer: Some(to_writer),
                 threads: Mutex::new(threads),
                 recovered: findings,
@@ -148,12 +152,32 @@ impl Store {
                 readers: Readers::new(Arc::clone(&shared)),
                 slot: Arc::new(Mutex::new(index)),
                 counts: Mutex::default(),
+                vectors: OnceLock::new(),
                 shared,
                 writer: None,
                 threads: Mutex::default(),
                 recovered: Vec::new(),
             }),
         })
+    }
+
+    /// Lets searches go by meaning too, with vectors that `engine` makes.
+    ///
+    /// Vectors are made in the background while the service of this store runs, from blocks that
+    /// have none. Without a model everything works by words, and answers say so; a model that is
+    /// installed later is picked up. Call it before the service is started; a second engine is
+    /// ignored.
+    pub fn use_embeddings(&self, engine: Arc<dyn InferenceEngine>) {
+        let dir = self.inner.shared.config.vectors_dir();
+        let vectors = Arc::new(Vectors::new(engine, dir, self.is_writing()));
+        if self.inner.vectors.set(vectors).is_err() {
+            tracing::warn!("the store has an inference engine already; the second is ignored");
+        }
+    }
+
+    /// The vectors, when there is an engine to make them.
+    pub(crate) fn vectors(&self) -> Option<&Arc<Vectors>> {
+        self.inner.vectors.get()
     }
 
     /// Returns what was found damaged at open, where it was moved, and what is being rebuilt, in
@@ -167,6 +191,9 @@ impl Store {
     ///
     /// Later calls on any clone are refused.
     pub async fn close(&self) {
+        if let Some(vectors) = self.vectors() {
+            vectors.close();
+        }
         if let Some(writer) = &self.inner.writer {
             // Fails only when the writer has ended.
             let _ended = tokio::time::timeout(CLOSE_DEADLINE, writer.send(Command::Close)).await;

@@ -7,13 +7,17 @@
 //!
 //! Start reading at [`TextIndex`] (`index`). A text becomes words in `fold` and `analysis`, a query
 //! becomes a [`query::Query`]; `search` finds candidates, `rank` makes notes of them, `snippet`
-//! cuts out what is shown.
+//! cuts out what is shown. `meaning` finds blocks by vectors that others keep, `fuse` makes one
+//! ranking of two.
 
 mod analysis;
 mod clause;
 mod fault;
 mod fold;
+mod fuse;
 mod index;
+mod keys;
+mod meaning;
 mod query;
 mod rank;
 mod record;
@@ -31,6 +35,8 @@ mod tests;
 
 pub(crate) use fault::{Error, is_full};
 pub(crate) use index::{Mode, Settings, TextIndex};
+pub(crate) use meaning::{Nearest, Survey};
+pub(crate) use query::meaning;
 
 /// A note as it is handed to the index.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +47,8 @@ pub(crate) struct NoteText<'a> {
     pub(crate) path: &'a str,
     /// Its title.
     pub(crate) title: &'a str,
+    /// Whether the note itself says its title, so that it is not the file's name.
+    pub(crate) is_title_own: bool,
     /// Its other names.
     pub(crate) aliases: &'a [String],
     /// Its tags, without `#`.

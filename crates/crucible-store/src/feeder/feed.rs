@@ -162,6 +162,7 @@ impl Feed {
             note_id: id,
             path,
             title: &note.title,
+            is_title_own: note.is_title_own,
             aliases: &note.facts.aliases,
             tags: &note.tags,
             blocks: &blocks,
@@ -212,6 +213,7 @@ impl Feed {
         if self.waiting.is_empty() {
             shared.text_mut().is_rebuilding = false;
         }
+        shared.text_commits.send_modify(|commits| *commits += 1);
         Ok(())
     }
 }

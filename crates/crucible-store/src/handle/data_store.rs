@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::ask;
 use crate::store::{Store, lock};
 use crate::text;
+use crate::vectors::Comparison;
 
 /// The most problems that are returned at once.
 const PROBLEMS_MAX: usize = 10_000;
@@ -24,16 +25,27 @@ const PROBLEMS_MAX: usize = 10_000;
 impl DataStore for Store {
     async fn search(&self, request: SearchRequest) -> Result<SearchResponse, Error> {
         let began = Instant::now();
+        let mut notices = self.notices();
+        let meant = self.meant(&request, &mut notices).await?;
+        let mode = match (&meant, request.mode) {
+            (None, _) => SearchMode::Lexical,
+            (Some(_), SearchMode::Semantic) => SearchMode::Semantic,
+            (Some(_), _) => SearchMode::Hybrid,
+        };
         let index = self.text();
-        let hits = at_once(move || index.search(&request))
+        let search = move || match meant {
+            Some(meant) => index.search_by_meaning(&request, &meant, mode == SearchMode::Hybrid),
+            None => index.search(&request),
+        };
+        let hits = at_once(search)
             .await
             .map_err(|error| broken(&error))?
             .map_err(|error| text_error(&error))?;
         Ok(SearchResponse {
             hits: hits.into_iter().map(SearchHit::from).collect(),
             took_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            mode: SearchMode::Lexical,
-            notices: self.notices(),
+            mode,
+            notices,
         })
     }
 
@@ -108,6 +120,7 @@ impl DataStore for Store {
                 behind
             },
             parsed_since_open: shared.parsed.load(Ordering::Relaxed),
+            vectors: self.vectors().map(|vectors| vectors.status().stats()),
             index_size_bytes,
         })
     }
@@ -122,6 +135,37 @@ impl DataStore for Store {
 }
 
 impl Store {
+    /// Makes the query ready to be compared by meaning, where that is asked for and possible; a
+    /// notice says when it is not, or not fully.
+    async fn meant(
+        &self,
+        request: &SearchRequest,
+        notices: &mut Vec<String>,
+    ) -> Result<Option<Comparison>, Error> {
+        let Some(vectors) = self.vectors() else {
+            if matches!(request.mode, SearchMode::Semantic | SearchMode::Hybrid) {
+                notices.push("Searched by words only: there is no inference engine.".to_owned());
+            }
+            return Ok(None);
+        };
+        vectors.touch();
+        if request.mode == SearchMode::Lexical {
+            return Ok(None);
+        }
+        let query = text::meaning(&request.query).map_err(|error| text_error(&error))?;
+        let deadline = self.inner.shared.config.query_embedding_deadline;
+        match vectors.compare(query, deadline).await {
+            Ok(comparison) => {
+                notices.extend(vectors.status().incomplete());
+                Ok(Some(comparison))
+            }
+            Err(notice) => {
+                notices.push(notice);
+                Ok(None)
+            }
+        }
+    }
+
     /// What a person should know about the answers to searches now.
     fn notices(&self) -> Vec<String> {
         let text = self.inner.shared.text();

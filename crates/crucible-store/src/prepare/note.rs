@@ -12,6 +12,8 @@ pub(crate) struct ParsedNote {
     pub(crate) facts: NoteFacts,
     /// Frontmatter `title`, else the first heading of level 1, else the file name.
     pub(crate) title: String,
+    /// Whether the note itself says its title, so that it is not the file's name.
+    pub(crate) is_title_own: bool,
     /// Tags sorted, each once.
     pub(crate) tags: Vec<String>,
     /// The line of each link, shortened; as long as `facts.links`.
@@ -44,8 +46,10 @@ impl ParsedNote {
                 line: fault.line,
             })
             .collect();
+        let own = own_title(&facts);
         Self {
-            title: title_of(path, &facts),
+            is_title_own: own.is_some(),
+            title: own.unwrap_or_else(|| title_from_path(path)).to_owned(),
             tags: sorted_tags(&facts),
             contexts,
             problems,
@@ -72,7 +76,8 @@ fn at_property(text: &str, link: &mut Link) -> usize {
     start + within
 }
 
-fn title_of(path: &str, facts: &NoteFacts) -> String {
+/// The title that a note gives itself.
+fn own_title(facts: &NoteFacts) -> Option<&str> {
     let frontmatter = facts.title.as_deref();
     let mut level_one = facts.headings.iter().filter(|heading| heading.level == 1);
     frontmatter
@@ -80,8 +85,6 @@ fn title_of(path: &str, facts: &NoteFacts) -> String {
         .chain(level_one.next().map(|heading| heading.text.as_str()))
         .map(str::trim)
         .find(|title| !title.is_empty())
-        .unwrap_or_else(|| title_from_path(path))
-        .to_owned()
 }
 
 fn sorted_tags(facts: &NoteFacts) -> Vec<String> {

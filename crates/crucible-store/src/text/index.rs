@@ -12,6 +12,8 @@ use tantivy::store::Compressor;
 use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy};
 
 use super::fault::{Error, fenced};
+use super::keys::KeyCache;
+use super::meaning::{self, Nearest, Survey};
 use super::query::Query;
 use super::schema::{self, Fields};
 use super::search::{self, Hit};
@@ -71,6 +73,7 @@ pub(crate) struct TextIndex {
     loaded: Mutex<Option<MetaStamp>>,
     /// Highlighters that no search uses now; they remember stems.
     highlighters: Mutex<Vec<Highlighter>>,
+    keys: KeyCache,
 }
 
 impl std::fmt::Debug for TextIndex {
@@ -130,6 +133,7 @@ impl TextIndex {
             cursor: AtomicU64::new(cursor),
             loaded: Mutex::new(loaded),
             highlighters: Mutex::new(Vec::new()),
+            keys: KeyCache::default(),
         };
         Ok((opened, cursor))
     }
@@ -189,6 +193,47 @@ impl TextIndex {
             let hits = search::search(&view, &query, request, &mut highlighter)?;
             self.highlighters().push(highlighter);
             Ok(hits)
+        })
+    }
+
+    /// Answers a search by meaning, with the vectors of `nearest`; `hybrid` by words as well.
+    ///
+    /// # Errors
+    /// As [`TextIndex::search`].
+    pub(crate) fn search_by_meaning(
+        &self,
+        request: &SearchRequest,
+        nearest: &dyn Nearest,
+        hybrid: bool,
+    ) -> Result<Vec<Hit>, Error> {
+        let query = Query::parse(&request.query)?;
+        fenced(|| {
+            let mut highlighter = self.highlighters().pop().unwrap_or_else(Highlighter::new);
+            let view = self.view()?;
+            let vectors = meaning::Vectors {
+                keys: view.keys(&self.keys)?,
+                nearest,
+            };
+            let hits = if hybrid {
+                search::hybrid(&view, &query, request, &vectors, &mut highlighter)?
+            } else {
+                search::semantic(&view, &query, request, &vectors, &mut highlighter)?
+            };
+            self.highlighters().push(highlighter);
+            Ok(hits)
+        })
+    }
+
+    /// Says which blocks of the last commit have a key that `is_known` does not know, the latest
+    /// written first.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the index cannot be read.
+    pub(crate) fn survey(&self, is_known: impl Fn(u64) -> bool) -> Result<Survey, Error> {
+        fenced(|| {
+            let view = self.view()?;
+            view.keys(&self.keys)?;
+            Survey::of(view, &self.keys, is_known)
         })
     }
 

@@ -84,6 +84,21 @@ impl Query {
     }
 }
 
+/// What a query says in words, to be compared by meaning: without quotes and without what it excludes.
+///
+/// # Errors
+/// As [`Query::parse`].
+pub(crate) fn meaning(text: &str) -> Result<String, Error> {
+    Query::parse(text)?;
+    let text = &text[..text.floor_char_boundary(QUERY_BYTES_MAX)];
+    let pieces = pieces(text).into_iter();
+    let meant: Vec<&str> = pieces
+        .filter(|piece| !piece.excluded)
+        .map(|piece| piece.text)
+        .collect();
+    Ok(meant.join(" "))
+}
+
 /// The last word, when it may still be typed on.
 fn prefix(text: &str, units: &[Unit]) -> Option<String> {
     let open = text.chars().next_back().is_some_and(char::is_alphanumeric);
@@ -211,6 +226,13 @@ mod tests {
         check("tag:x (a OR b) *", &["tag+x", "a", "or", "b"], &[]);
         check("c++", &["c"], &[]);
         check("\"\" a", &["a"], &[]);
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_meant() {
+        let meant = meaning("how to \"feed a\" starter -rye -\"x y\"").unwrap();
+        assert_eq!(meant, "how to feed a starter");
+        assert!(meaning("-rye").is_err());
     }
 
     #[test]

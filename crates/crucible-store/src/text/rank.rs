@@ -29,6 +29,8 @@ pub(super) struct Ranked {
     pub(super) note: i64,
     pub(super) best: DocAddress,
     pub(super) score: f32,
+    /// Whether the note is called like the query.
+    pub(super) named: bool,
 }
 
 struct Sum {
@@ -130,6 +132,7 @@ fn in_tiers(sums: &[Sum], weights: &[f32]) -> Vec<Ranked> {
             note: sum.best.note,
             best: sum.best.address,
             score,
+            named: sum.named,
         });
     }
     let mut ranked: Vec<Ranked> = Vec::with_capacity(sums.len());

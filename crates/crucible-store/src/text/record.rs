@@ -14,6 +14,7 @@ pub(super) struct Record<'a> {
     pub(super) ordinal: u32,
     pub(super) path: &'a str,
     pub(super) title: &'a str,
+    pub(super) is_title_own: bool,
     pub(super) heading_path: Vec<&'a str>,
     /// Of the lead: the other names of the note.
     pub(super) names: Vec<&'a str>,
@@ -31,7 +32,11 @@ pub(super) fn encode(note: &NoteText<'_>, block: &TextBlock<'_>, names: &[&str])
     };
     let bytes: usize = texts().map(|text| text.len() + 5).sum();
     let mut out = String::with_capacity(bytes + 16);
-    let counts = [block.heading_path.len(), names.len()];
+    let counts = [
+        usize::from(note.is_title_own),
+        block.heading_path.len(),
+        names.len(),
+    ];
     let _ = write!(out, "{} {}", block.line, block.ordinal);
     for number in counts.into_iter().chain(texts().map(str::len)) {
         let _ = write!(out, " {number}");
@@ -47,6 +52,7 @@ pub(super) fn decode(record: &str) -> Option<Record<'_>> {
     let mut numbers = numbers.split(' ');
     let line = numbers.next()?.parse().ok()?;
     let ordinal = numbers.next()?.parse().ok()?;
+    let is_title_own = numbers.next()? == "1";
     let headings = numbers.next()?.parse().ok()?;
     let names = numbers.next()?.parse().ok()?;
     let mut text = || {
@@ -64,6 +70,7 @@ pub(super) fn decode(record: &str) -> Option<Record<'_>> {
         ordinal,
         path,
         title,
+        is_title_own,
         heading_path,
         names,
         text,
@@ -92,11 +99,12 @@ mod tests {
             let heading_path: Vec<&str> = headings.iter().map(String::as_str).collect();
             let block = TextBlock { ordinal: 3, line, heading_path: &heading_path, text: &text };
             let note = NoteText {
-                note_id: 1, path: &path, title: &title, aliases: &[], tags: &[], blocks: &[],
+                note_id: 1, path: &path, title: &title, is_title_own: line % 2 == 0,
+                aliases: &[], tags: &[], blocks: &[],
             };
             let record = encode(&note, &block, &[&title, "x"]);
             let expected = Record {
-                line, ordinal: 3, path: &path, title: &title,
+                line, ordinal: 3, path: &path, title: &title, is_title_own: line % 2 == 0,
                 heading_path: heading_path.clone(), names: vec![&title, "x"], text: &text,
             };
             prop_assert_eq!(decode(&record), Some(expected));

@@ -11,10 +11,11 @@ use tantivy::schema::{
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 
 use super::analysis::{self, BlockTokenizer};
+use super::meaning::Passage;
 use super::{NoteText, TextBlock, fold, record};
 
 /// Counts changes of the schema and of the analysis: an index of another number is rebuilt.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The note number of the canary; no note has it.
 pub(super) const CANARY_ID: i64 = i64::MIN;
@@ -23,6 +24,8 @@ pub(super) const CANARY_NAME: &str = "\u{1}canary";
 
 /// The field with the note's number, by the name under which columns are opened.
 pub(super) const NOTE: &str = "note";
+/// The field with the key of what a block means, by the name under which columns are opened.
+pub(super) const PASSAGE: &str = "passage";
 
 const TOKENIZER: &str = "crucible";
 
@@ -41,6 +44,8 @@ pub(super) struct Fields {
     pub(super) tag: Field,
     /// Lead only: keys of the folders above the note.
     pub(super) folder: Field,
+    /// The key of the block's [`Passage`]; a column. Blocks without text have none.
+    pub(super) passage: Field,
     /// The [`record`].
     pub(super) record: Field,
 }
@@ -66,6 +71,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         name: builder.add_text_field("name", key.clone()),
         tag: builder.add_text_field("tag", key.clone()),
         folder: builder.add_text_field("folder", key),
+        passage: builder.add_u64_field(PASSAGE, FAST),
         record: builder.add_text_field("record", STORED),
     };
     (builder.build(), fields)
@@ -113,6 +119,9 @@ impl Fields {
             document.add_text(self.body, heading);
         }
         document.add_text(self.body, block.text);
+        if let Some(passage) = Passage::of_block(note, block) {
+            document.add_u64(self.passage, passage.key());
+        }
         document
     }
 

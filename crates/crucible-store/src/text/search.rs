@@ -14,6 +14,8 @@ use tantivy::{DocAddress, DocSet, Score, TERMINATED, Term};
 
 use super::Error;
 use super::clause::{Clause, Frequencies};
+use super::fuse::{self, Shown};
+use super::meaning::Vectors;
 use super::query::Query;
 use super::rank::{self, Block, Ranked};
 use super::record;
@@ -35,6 +37,15 @@ const CANDIDATES_PER_NOTE: usize = 3;
 const CANDIDATES_MORE: usize = 8;
 /// The most blocks that are ranked.
 const CANDIDATES_MAX: usize = 4_000;
+/// Notes by words, and blocks by meaning, that are fused at least.
+const FUSED_MIN: usize = 100;
+/// Blocks by meaning for each note that is asked for.
+const NEAR_PER_NOTE: usize = 3;
+/// In a hybrid search, blocks less near than this are not found: below it, texts have hardly more to
+/// do with each other than any two have.
+const COSINE_MIN: f32 = 0.2;
+/// How much the ranking by words counts when words are quoted.
+const QUOTED_WEIGHT: f32 = 2.0;
 /// Notes of one name that are put first.
 const NAMED_MAX: usize = 100;
 
@@ -57,6 +68,8 @@ pub(crate) struct Hit {
     pub(crate) snippet: Snippet,
     /// Comparable within one answer only.
     pub(crate) score: f32,
+    /// What the score came from.
+    pub(crate) parts: ScoreParts,
 }
 
 impl From<Hit> for SearchHit {
@@ -68,29 +81,74 @@ impl From<Hit> for SearchHit {
             line: hit.line,
             snippet: hit.snippet,
             score: hit.score,
-            parts: ScoreParts {
-                bm25: Some(hit.score),
-                ..ScoreParts::default()
-            },
+            parts: hit.parts,
         }
     }
 }
 
-/// Answers `query` within the folder and tags of `request`.
+/// Answers `query` by words within the folder and tags of `request`.
 pub(super) fn search(
     view: &View,
     query: &Query,
     request: &SearchRequest,
     highlighter: &mut Highlighter,
 ) -> Result<Vec<Hit>, Error> {
-    let limit = request.limit.clamp(1, SearchRequest::LIMIT_MAX);
-    let scope = Scope::of(view, query, request)?;
-    let search = Search {
-        view,
-        scope,
-        units: query.units.len(),
-        limit,
-    };
+    let search = Search::of(view, query, request, limit_of(request))?;
+    let ranked = by_words(&search, query, highlighter)?;
+    let mut hits = search.hits(&fuse::lexical(&ranked), limit_of(request), highlighter)?;
+    for (rank, hit) in (1..).zip(&mut hits) {
+        hit.parts.lexical_rank = Some(rank); // equal scores have changed places
+    }
+    Ok(hits)
+}
+
+/// Answers `query` by meaning.
+pub(super) fn semantic(
+    view: &View,
+    query: &Query,
+    request: &SearchRequest,
+    vectors: &Vectors<'_>,
+    highlighter: &mut Highlighter,
+) -> Result<Vec<Hit>, Error> {
+    let limit = limit_of(request);
+    let search = Search::of(view, query, request, limit)?;
+    let count = FUSED_MIN.max(limit * NEAR_PER_NOTE);
+    let near = vectors.notes(view, search.scope.as_ref(), count)?;
+    highlighter.prepare(&query.units, None);
+    search.hits(&fuse::semantic(&near), limit, highlighter)
+}
+
+/// Answers `query` by words and by meaning.
+pub(super) fn hybrid(
+    view: &View,
+    query: &Query,
+    request: &SearchRequest,
+    vectors: &Vectors<'_>,
+    highlighter: &mut Highlighter,
+) -> Result<Vec<Hit>, Error> {
+    let limit = limit_of(request);
+    let search = Search::of(view, query, request, FUSED_MIN.max(limit))?;
+    let mut ranked = by_words(&search, query, highlighter)?;
+    ranked.truncate(search.limit);
+    let count = FUSED_MIN.max(limit * NEAR_PER_NOTE);
+    let mut near = vectors.notes(view, search.scope.as_ref(), count)?;
+    near.retain(|note| note.cosine >= COSINE_MIN);
+    let is_quoted = query.units.iter().any(|unit| unit.quoted);
+    let weight = if is_quoted { QUOTED_WEIGHT } else { 1.0 };
+    search.hits(&fuse::fuse(&ranked, &near, weight), limit, highlighter)
+}
+
+fn limit_of(request: &SearchRequest) -> usize {
+    request.limit.clamp(1, SearchRequest::LIMIT_MAX)
+}
+
+/// Ranks notes by words, and readies `highlighter` for them.
+fn by_words(
+    search: &Search<'_>,
+    query: &Query,
+    highlighter: &mut Highlighter,
+) -> Result<Vec<Ranked>, Error> {
+    let (view, limit) = (search.view, search.limit);
     let named = search.named(query)?;
     let mut clauses = Vec::with_capacity(query.units.len() * 2);
     for (place, unit) in query.units.iter().enumerate() {
@@ -110,7 +168,7 @@ pub(super) fn search(
         }
     }
     highlighter.prepare(&query.units, prefix);
-    search.hits(&ranked, highlighter)
+    Ok(ranked)
 }
 
 struct Search<'a> {
@@ -118,8 +176,24 @@ struct Search<'a> {
     scope: Option<Arc<Scope>>,
     /// How many parts the query has.
     units: usize,
-    /// How many notes are asked for.
+    /// How many notes are ranked at least.
     limit: usize,
+}
+
+impl<'a> Search<'a> {
+    fn of(
+        view: &'a View,
+        query: &Query,
+        request: &SearchRequest,
+        limit: usize,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            view,
+            scope: Scope::of(view, query, request)?,
+            units: query.units.len(),
+            limit,
+        })
+    }
 }
 
 impl Search<'_> {
@@ -330,9 +404,14 @@ impl Search<'_> {
     }
 
     /// Reads the records of the best notes. Equal scores stand in path order.
-    fn hits(&self, ranked: &[Ranked], highlighter: &mut Highlighter) -> Result<Vec<Hit>, Error> {
+    fn hits(
+        &self,
+        ranked: &[Shown],
+        limit: usize,
+        highlighter: &mut Highlighter,
+    ) -> Result<Vec<Hit>, Error> {
         let last = ranked
-            .get(self.limit - 1)
+            .get(limit - 1)
             .map_or(f32::NEG_INFINITY, |note| note.score);
         let shown = ranked.iter().take_while(|note| note.score >= last);
         let records = shown.map(|note| Ok((note, self.view.record(note.best)?)));
@@ -340,11 +419,11 @@ impl Search<'_> {
         let read = |(note, record)| Some((note, record::decode(record)?));
         let read = records.iter().map(|(note, record)| read((note, record)));
         let mut shown = read
-            .collect::<Option<Vec<(&&Ranked, _)>>>()
+            .collect::<Option<Vec<(&&Shown, _)>>>()
             .ok_or_else(unreadable)?;
         shown
             .sort_by(|(a, x), (b, y)| b.score.total_cmp(&a.score).then_with(|| x.path.cmp(y.path)));
-        let hits = shown.iter().take(self.limit).map(|(note, record)| Hit {
+        let hits = shown.iter().take(limit).map(|(note, record)| Hit {
             note_id: note.note,
             path: record.path.to_owned(),
             title: record.title.to_owned(),
@@ -357,6 +436,7 @@ impl Search<'_> {
             ordinal: record.ordinal,
             snippet: highlighter.snippet(record.text),
             score: note.score,
+            parts: note.parts,
         });
         Ok(hits.collect())
     }

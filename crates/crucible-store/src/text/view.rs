@@ -1,6 +1,6 @@
 //! One commit, ready to be searched: what every search would have to open is opened once.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tantivy::columnar::Column;
 use tantivy::index::InvertedIndexReader;
@@ -9,6 +9,7 @@ use tantivy::schema::{Field, OwnedValue};
 use tantivy::{DocAddress, Searcher, SegmentOrdinal};
 
 use super::Error;
+use super::keys::{KeyCache, SegmentKeys};
 use super::schema::{Fields, NOTE};
 
 /// The index as of one commit.
@@ -19,6 +20,8 @@ pub(super) struct View {
     notes: Vec<Column<i64>>,
     /// Per segment, the words of titles and of bodies.
     words: Vec<[Arc<InvertedIndexReader>; 2]>,
+    /// Per segment, the keys of its blocks, once somebody has asked for them.
+    keys: OnceLock<Vec<Arc<SegmentKeys>>>,
 }
 
 impl View {
@@ -35,6 +38,7 @@ impl View {
             fields,
             notes,
             words,
+            keys: OnceLock::new(),
         })
     }
 
@@ -58,6 +62,23 @@ impl View {
         self.notes
             .get(address.segment_ord as usize)?
             .first(address.doc_id)
+    }
+
+    /// Per segment, the keys of its blocks.
+    pub(super) fn keys(&self, cache: &KeyCache) -> Result<&[Arc<SegmentKeys>], Error> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
+        }
+        let keys = cache.of(self.searcher.segment_readers())?;
+        Ok(self.keys.get_or_init(|| keys))
+    }
+
+    /// Whether a document has not been deleted.
+    pub(super) fn is_alive(&self, address: DocAddress) -> bool {
+        self.searcher
+            .segment_reader(address.segment_ord)
+            .alive_bitset()
+            .is_none_or(|alive| alive.is_alive(address.doc_id))
     }
 
     /// What is stored of a block.

@@ -114,7 +114,7 @@ fn an_index_of_another_version_is_rebuilt() {
     let (dir, _) = closed();
     let meta = dir.path().join("meta.json");
     let text = fs::read_to_string(&meta).unwrap();
-    let other = text.replace("\\\"format\\\":2", "\\\"format\\\":0");
+    let other = text.replace("\\\"format\\\":3", "\\\"format\\\":0");
     assert_ne!(text, other);
     fs::write(&meta, other).unwrap();
     let error = outcome(dir.path(), Mode::ReadWrite).unwrap_err();

@@ -81,6 +81,7 @@ impl Shelf {
                 note_id,
                 path: sample.path,
                 title: sample.title,
+                is_title_own: true,
                 aliases: &aliases,
                 tags: &tags,
                 blocks: &blocks,
