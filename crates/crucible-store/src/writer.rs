@@ -50,8 +50,13 @@ pub(crate) enum Command {
         cursor: i64,
         reply: oneshot::Sender<Result<(), Error>>,
     },
-    /// The file of a note does not have the content of this hash: it must be read again.
-    Doubt { id: i64, hash: Vec<u8> },
+    /// The file of a note, at this path, does not have the content of this hash: it must be read
+    /// again. A note that is elsewhere by now is not meant.
+    Doubt {
+        id: i64,
+        path: String,
+        hash: Vec<u8>,
+    },
     /// The first build of the index has come to rest.
     FirstIndexEnded,
     /// Bounds the size of the file, so that tests can fill the disk.
@@ -130,7 +135,9 @@ impl Writer {
                 let outcome = self.told(cursor);
                 let _gone = reply.send(outcome);
             }
-            Command::Doubt { id, hash } => self.log(|connection| doubt(connection, id, &hash)),
+            Command::Doubt { id, path, hash } => {
+                self.log(|connection| doubt(connection, id, &path, &hash));
+            }
             Command::FirstIndexEnded => self.end_first_index(),
             #[cfg(test)]
             Command::LimitPages { pages, reply } => {
@@ -251,13 +258,13 @@ fn in_transaction<T>(
 
 /// Forgets the stamp and the hash of a note, unless it has changed since: the vault then reads
 /// its file again, and its text is indexed anew.
-fn doubt(connection: &Connection, id: i64, hash: &[u8]) -> rusqlite::Result<()> {
+fn doubt(connection: &Connection, id: i64, path: &str, hash: &[u8]) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE files SET hash = x'', size = 0, modified_ns = 0, inode = 0 \
-             WHERE id = ?1 AND hash = ?2 AND kind = ?3",
+             WHERE id = ?1 AND hash = ?2 AND kind = ?3 AND path = ?4",
         )?
-        .execute((id, hash, FileKind::Note as i64))?;
+        .execute((id, hash, FileKind::Note as i64, path))?;
     Ok(())
 }
 

@@ -128,6 +128,7 @@ impl Feed {
             .block_on(async { tokio::time::timeout(READ_DEADLINE, source.read(&file.path)).await });
         let doubt = Some(Command::Doubt {
             id,
+            path: file.path.clone(),
             hash: file.hash.clone(),
         });
         let Ok(Ok(bytes)) = read else {
