@@ -245,7 +245,9 @@ impl Work<'_> {
             let (from, to) = (from.clone(), path.clone());
             changes.push(FileChange::Move { from, to, stamp });
         }
-        if let Some(content) = content {
+        // The content goes along with a name too: an index that looked at the file while the name
+        // was switched may have lost it.
+        if let Some(content) = content.or_else(|| self.content_of(step)) {
             let content = FileContent::Note(content);
             changes.push(FileChange::Upsert {
                 path,
@@ -254,6 +256,15 @@ impl Work<'_> {
             });
         }
         Ok(())
+    }
+}
+
+impl Work<'_> {
+    fn content_of(&self, step: &Step) -> Option<Bytes> {
+        let place = self.place(&step.path).ok()?;
+        let read = place.read(split(&step.path).1, self.folder.note_bytes_max());
+        let bytes = read.ok()??.bytes;
+        (step.after.as_deref() == Some(hash_of(&bytes).as_str())).then(|| bytes.into())
     }
 }
 

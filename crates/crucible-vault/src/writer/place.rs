@@ -95,7 +95,8 @@ impl Place {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(FileStamp {
                 size: u64::try_from(stat.st_size).unwrap_or(0),
-                modified_ns: i64::from(stat.st_mtime)
+                modified_ns: stat
+                    .st_mtime
                     .saturating_mul(1_000_000_000)
                     .saturating_add(i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
                 inode: stat.st_ino,

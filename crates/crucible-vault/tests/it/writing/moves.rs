@@ -65,10 +65,10 @@ async fn a_note_whose_text_stays_is_moved_as_the_file_it_is() {
     let written = bench.rename("a.md", "dir/a.md").await.unwrap();
     assert_eq!(inode("dir/a.md"), before);
     assert!(written.also.is_empty(), "the name still finds it");
-    assert_eq!(bench.told(), ["a.md->dir/a.md"]);
+    assert_eq!(bench.told(), ["a.md->dir/a.md", "+dir/a.md"]);
     bench.undo(None).await.unwrap();
     assert_eq!(inode("a.md"), before);
-    assert_eq!(bench.told(), ["dir/a.md->a.md"]);
+    assert_eq!(bench.told(), ["dir/a.md->a.md", "+a.md"]);
     bench.check_index().await;
 }
 

@@ -83,11 +83,12 @@ async fn the_history_is_bounded_by_count_and_the_oldest_goes_first() {
     }
     let bench = bench.reopen(config).await;
     let kept = bench.writer.history(None, 100).await.unwrap();
-    for _ in 0..kept.len() {
+    assert!(kept.len() >= 9, "{} changes", kept.len());
+    // Each way back is a change too, so that the oldest go.
+    for _ in 0..4 {
         bench.undo(None).await.unwrap();
     }
-    let before = format!("{}\n", 30 - kept.len());
-    assert_eq!(bench.text("a.md"), Some(before));
+    assert_eq!(bench.text("a.md").as_deref(), Some("26\n"));
 }
 
 #[tokio::test]
