@@ -34,10 +34,15 @@ pub fn router_with(
 ) -> Router {
     let gateway = parts.mcp.clone();
     let (answers, streams) = (routes::answers(), routes::streams());
-    let declared: Vec<Route> = answers.iter().chain(&streams).cloned().collect();
+    let pages = dashboard::pages();
+    let declared: Vec<Route> = [&answers, &streams, &pages]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     let state = ApiState::new(config, parts, &declared, port, closing);
     let answers = route::router(&answers)
-        .merge(dashboard::pages())
+        .merge(route::router(&pages))
         // Ours bounds bodies, per route.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), limits::body_size))

@@ -8,7 +8,7 @@ mod metrics;
 mod notes;
 pub(crate) mod problems;
 mod search;
-mod services;
+pub(crate) mod services;
 mod stats;
 pub(crate) mod tokens;
 mod vault;

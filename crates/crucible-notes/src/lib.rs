@@ -29,6 +29,7 @@ pub mod names;
 mod parse;
 mod relink;
 mod spans;
+mod visible;
 
 pub use decode::{Decoded, decode};
 pub use facts::{
@@ -37,3 +38,4 @@ pub use facts::{
 };
 pub use parse::{markdown_options, parse};
 pub use relink::{Relinked, Relocation, rewrite_links};
+pub use visible::{Visible, visible};

@@ -1,13 +1,15 @@
 //! The way in and out of a browser: the one-time link, the page for who has none, and logging out.
 
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use maud::html;
 use tokio::time::Instant;
 
 use super::check::{cookie, cookie_name, too_many};
 use super::csrf::SafeForm;
+use crate::dashboard::bare_page;
 use crate::error::{ApiError, Code};
 use crate::params::Params;
 use crate::state::ApiState;
@@ -23,11 +25,11 @@ pub(crate) async fn login(State(state): State<ApiState>, request: Request) -> Re
         Err(error) => return refused(&error),
     };
     let Some(code) = code else {
-        return way_in(StatusCode::OK, "");
+        return way_in(StatusCode::OK, None);
     };
     // A program that only looks what is behind a link must not use it up.
     if request.method() != Method::GET {
-        return way_in(StatusCode::OK, "");
+        return way_in(StatusCode::OK, None);
     }
     let entered = access.sessions().enter(&code, Instant::now());
     match entered {
@@ -40,8 +42,10 @@ pub(crate) async fn login(State(state): State<ApiState>, request: Request) -> Re
         }
         Ok(None) if access.spend_attempt() => way_in(
             StatusCode::UNAUTHORIZED,
-            "<p class=\"fault\" role=\"alert\">This link was used before, or is older than five \
-             minutes.</p>\n",
+            Some(
+                "This link was used before, or is older than five \
+             minutes.",
+            ),
         ),
         Ok(None) => refused(&too_many()),
         Err(error) => refused(&ApiError::new(Code::Internal, error.to_string())),
@@ -66,16 +70,20 @@ pub(crate) async fn logout(
 pub(super) fn refused(error: &ApiError) -> Response {
     let status = error.status();
     let mut response = match error.detail().code {
-        Code::Unauthenticated | Code::TokenRefused => way_in(status, ""),
+        Code::Unauthenticated | Code::TokenRefused => way_in(status, None),
         Code::TooManyAttempts => way_in(
             status,
-            "<p class=\"fault\" role=\"alert\">Too many wrong links were tried lately; wait a few \
-             seconds.</p>\n",
+            Some(
+                "Too many wrong links were tried lately; wait a few \
+             seconds.",
+            ),
         ),
         Code::OriginRefused => way_in(
             status,
-            "<p class=\"fault\" role=\"alert\">A page elsewhere sent this request; it was not \
-             carried out.</p>\n",
+            Some(
+                "A page elsewhere sent this request; it was not \
+             carried out.",
+            ),
         ),
         _ => return error.clone().into_response(),
     };
@@ -84,19 +92,20 @@ pub(super) fn refused(error: &ApiError) -> Response {
 }
 
 /// The page for a browser without a session. Nothing on it comes from elsewhere.
-fn way_in(status: StatusCode, remark: &'static str) -> Response {
-    const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-        <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-        <meta name=\"color-scheme\" content=\"light dark\">\n<title>Crucible</title>\n\
-        <link rel=\"icon\" href=\"/assets/crucible.svg\" type=\"image/svg+xml\">\n\
-        <link rel=\"stylesheet\" href=\"/assets/crucible.css\">\n</head>\n<body>\n\
-        <main id=\"main\">\n<h1>Crucible</h1>\n";
-    const REST: &str = "<p>These are somebody\u{2019}s notes, so this page opens only for a browser \
-        that was let in.</p>\n<p>Run <code>crucible dashboard</code> on this machine and open the \
-        link that it prints, or use the link that <code>crucible serve</code> printed when it \
-        began. A link works once, for five minutes.</p>\n</main>\n</body>\n</html>\n";
-    let page = [HEAD, remark, REST].concat();
-    (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+fn way_in(status: StatusCode, remark: Option<&str>) -> Response {
+    let main = html! {
+        h1 { "Crucible" }
+        @if let Some(remark) = remark { p.fault role="alert" { (remark) } }
+        p { "These are somebody\u{2019}s notes, so this page opens only for a browser that was let in." }
+        p {
+            "Run " code { "crucible dashboard" } " on this machine and open the link that it prints, or \
+             use the link that " code { "crucible serve" } " printed when it began. A link works once, \
+             for five minutes."
+        }
+    };
+    let mut response = bare_page("Crucible", &main);
+    *response.status_mut() = status;
+    response
 }
 
 fn see_other(to: &'static str, set_cookie: Option<HeaderValue>) -> Response {

@@ -9,7 +9,7 @@ pub(super) async fn style() -> Response {
 }
 
 pub(super) async fn script() -> Response {
-    const SCRIPT: &str = include_str!("../../assets/live.js");
+    const SCRIPT: &str = include_str!("../../assets/crucible.js");
     asset("text/javascript; charset=utf-8", SCRIPT)
 }
 

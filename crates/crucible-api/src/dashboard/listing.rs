@@ -1,35 +1,36 @@
 //! The listing: all notes, or those with one tag, in path order and by pages.
 
-use axum::extract::State;
 use axum::http::Uri;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use crucible_services::data_store::{ListRequest, NotePage};
+use maud::{Markup, html};
 
 use super::error_page::error_page;
-use super::html::Html;
-use super::layout;
+use super::layout::{self, Place};
+use super::parts::{empty, note_link, number, place, tag_link, url_with};
+use super::visit::Visit;
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::percent;
-use crate::state::ApiState;
 
 /// How many notes one page shows.
 const NOTES: usize = 100;
+/// How many tags of one note are shown.
+const TAGS: usize = 5;
 
 /// `GET /notes?tag=&cursor=`
-pub(super) async fn listing(State(state): State<ApiState>, uri: Uri) -> Response {
-    let vault = &state.parts.vault;
+pub(super) async fn listing(visit: Visit, uri: Uri) -> Response {
     let request = match request(&uri) {
         Ok(request) => request,
-        Err(error) => return error_page(vault, "", &error),
+        Err(error) => return error_page(&visit, "", &error),
     };
     let tag = request.tag.clone();
-    match state.parts.store.list_notes(request).await {
+    match visit.parts().store.list_notes(request).await {
         Ok(page) => {
             let main = body(tag.as_deref(), &page);
-            layout::page(vault, "Notes", "", &main).into_response()
+            layout::page(&visit, Place::Notes, "Notes", "", &main)
         }
-        Err(error) => error_page(vault, "", &ApiError::from(error)),
+        Err(error) => error_page(&visit, "", &ApiError::from(error)),
     }
 }
 
@@ -43,35 +44,57 @@ fn request(uri: &Uri) -> Result<ListRequest, ApiError> {
     })
 }
 
-fn body(tag: Option<&str>, page: &NotePage) -> Html {
-    let mut main = Html::default();
-    main.raw("<h1 dir=\"auto\">");
-    match tag {
-        Some(tag) => main.raw("#").text(tag),
-        None => main.raw("All notes"),
-    };
-    main.raw("</h1>\n<p class=\"quiet\">")
-        .number(page.total)
-        .raw(if page.total == 1 { " note" } else { " notes" })
-        .raw("</p>\n<ul class=\"hits\">\n");
-    for note in &page.notes {
-        main.raw("<li>")
-            .note_link(&note.path, &note.title)
-            .raw("<p class=\"where\" dir=\"auto\">")
-            .text(&note.path)
-            .raw("</p></li>\n");
-    }
-    main.raw("</ul>\n");
-    if let Some(cursor) = &page.next_cursor {
-        let mut url = String::from("/notes?cursor=");
-        percent::push(&mut url, cursor);
-        if let Some(tag) = tag {
-            url.push_str("&tag=");
-            percent::push(&mut url, tag);
+fn body(tag: Option<&str>, page: &NotePage) -> Markup {
+    let noun = if page.total == 1 { " note" } else { " notes" };
+    html! {
+        header.page-head {
+            @match tag {
+                Some(tag) => { p.crumb { a href="/notes" { "All notes" } } h1 dir="auto" { "#" (tag) } },
+                None => h1 { "All notes" },
+            }
+            p.lede { (number(page.total)) (noun) }
         }
-        main.raw("<p><a rel=\"next\"")
-            .attribute("href", &url)
-            .raw(">More notes</a></p>\n");
+        @if page.notes.is_empty() {
+            (empty("No notes here", &html! { "Markdown files that are saved in the vault appear here by themselves." }))
+        }
+        @for (folder, notes) in by_folder(page) {
+            section.folder {
+                h2 dir="auto" { @if folder.is_empty() { "At the top" } @else { (folder) } }
+                ul.notes data-list="" {
+                    @for note in notes {
+                        li {
+                            (note_link(&note.path, &note.title))
+                            span.note-tags { @for tag in note.tags.iter().take(TAGS) { (tag_link(tag)) " " } }
+                            (place(note.path.rsplit('/').next().unwrap_or_default()))
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(cursor) = &page.next_cursor {
+            p.after { a.button.plain rel="next" href=(next(cursor, tag)) { "More notes" } }
+        }
     }
-    main
+}
+
+/// Neighbouring notes of one folder, in path order.
+fn by_folder(page: &NotePage) -> Vec<(&str, Vec<&crucible_services::data_store::NoteSummary>)> {
+    let mut folders: Vec<(&str, Vec<_>)> = Vec::new();
+    for note in &page.notes {
+        let folder = note.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match folders.last_mut() {
+            Some((last, notes)) if *last == folder => notes.push(note),
+            _ => folders.push((folder, vec![note])),
+        }
+    }
+    folders
+}
+
+fn next(cursor: &str, tag: Option<&str>) -> String {
+    let mut url = url_with("/notes?cursor=", cursor);
+    if let Some(tag) = tag {
+        url.push_str("&tag=");
+        percent::push(&mut url, tag);
+    }
+    url
 }

@@ -1,125 +1,216 @@
-//! The page of one note: its source, outline, tags, and the links from and to it.
+//! The page of one note: its text, properties, outline, tags, the links from and to it, its past.
 
-use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use crucible_services::data_store::{Backlink, Note, NoteLinks, OutgoingLink};
+use axum::http::Uri;
+use axum::response::Response;
+use crucible_services::data_store::{Backlink, LinkKind, Note, NoteLinks, OutgoingLink};
+use crucible_services::note_writer::{Change, ChangeAction};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde_json::Value;
 
 use super::error_page::error_page;
-use super::html::Html;
-use super::layout;
+use super::layout::{self, Place};
+use super::markdown;
+use super::parts::{self, bytes, day_and_time, note_link, note_url, notice, tag_link};
+use super::visit::Visit;
 use crate::error::ApiError;
+use crate::params::{Params, invalid};
 use crate::routes::Named;
-use crate::state::ApiState;
 
-/// `GET /note/{reference}`
-pub(super) async fn note(State(state): State<ApiState>, Named(reference): Named) -> Response {
-    let parts = &state.parts;
-    let note = match parts.store.note(&reference).await {
+/// How many former changes the page shows.
+const CHANGES: usize = 10;
+
+/// `GET /note/{reference}?view=source`
+pub(super) async fn note(visit: Visit, Named(reference): Named, uri: Uri) -> Response {
+    let shows_source = match view(&uri) {
+        Ok(shows_source) => shows_source,
+        Err(error) => return error_page(&visit, "", &error),
+    };
+    let store = &visit.parts().store;
+    let note = match store.note(&reference).await {
         Ok(note) => note,
-        Err(error) => return error_page(&parts.vault, "", &ApiError::from(error)),
+        Err(error) => return error_page(&visit, "", &ApiError::from(error)),
     };
     // The note may have gone since; its text is worth showing all the same.
-    let links = parts.store.links(&note.summary.path).await;
-    let main = body(&note, links.as_ref().ok());
-    layout::page(&parts.vault, &note.summary.title, "", &main).into_response()
-}
-
-fn body(note: &Note, links: Option<&NoteLinks>) -> Html {
-    let mut main = Html::default();
-    main.raw("<article class=\"note\">\n<header>\n<p class=\"where\" dir=\"auto\">")
-        .text(&note.summary.path)
-        .raw("</p>\n<h1 dir=\"auto\">")
-        .text(&note.summary.title)
-        .raw("</h1>\n");
-    names(&mut main, "Also called", &note.summary.aliases);
-    tags(&mut main, &note.summary.tags);
-    // A parser drops one line break after <pre>, which would be the note's own.
-    main.raw("</header>\n<pre class=\"source\" tabindex=\"0\" dir=\"auto\" ")
-        .raw("aria-label=\"The note's text\">\n")
-        .text(&note.text)
-        .raw("</pre>\n</article>\n<div class=\"aside\">\n");
-    outline(&mut main, note);
-    match links {
-        Some(links) => {
-            outgoing(&mut main, &links.outgoing);
-            backlinks(&mut main, &links.backlinks);
-        }
-        None => {
-            main.raw("<p class=\"notice\">The links of this note cannot be read now.</p>\n");
-        }
-    }
-    main.raw("</div>\n");
-    main
-}
-
-fn names(main: &mut Html, label: &'static str, names: &[String]) {
-    if !names.is_empty() {
-        main.raw("<p class=\"quiet\">")
-            .raw(label)
-            .raw(" <span dir=\"auto\">")
-            .text(&names.join(", "))
-            .raw("</span></p>\n");
-    }
-}
-
-fn tags(main: &mut Html, tags: &[String]) {
-    if tags.is_empty() {
-        return;
-    }
-    main.raw("<ul class=\"tags\" aria-label=\"Tags\">\n");
-    for tag in tags {
-        main.raw("<li>").tag_link(tag).raw("</li>\n");
-    }
-    main.raw("</ul>\n");
-}
-
-fn outline(main: &mut Html, note: &Note) {
-    if note.headings.is_empty() {
-        return;
-    }
-    main.raw("<section aria-labelledby=\"outline\">\n<h2 id=\"outline\">Outline</h2>\n")
-        .raw("<ul class=\"plain\">\n");
-    for heading in &note.headings {
-        main.raw("<li")
-            .attribute("class", &format!("level-{}", heading.level.min(6)))
-            .raw(" dir=\"auto\">")
-            .text(&heading.text)
-            .raw(" <span class=\"quiet\">line ")
-            .number(heading.line)
-            .raw("</span></li>\n");
-    }
-    main.raw("</ul>\n</section>\n");
-}
-
-fn outgoing(main: &mut Html, links: &[OutgoingLink]) {
-    main.raw("<section aria-labelledby=\"outgoing\">\n<h2 id=\"outgoing\">Links from here</h2>\n");
-    if links.is_empty() {
-        main.raw("<p class=\"quiet\">None.</p>\n");
-    } else {
-        main.raw("<ul class=\"plain\">\n");
-        for link in links {
-            outgoing_item(main, link);
-        }
-        main.raw("</ul>\n");
-    }
-    main.raw("</section>\n");
-}
-
-fn outgoing_item(main: &mut Html, link: &OutgoingLink) {
-    let words = link.alias.as_deref().unwrap_or(&link.target);
-    main.raw("<li>");
-    match &link.resolved {
-        Some(path) if is_note(path) => main.note_link(path, words),
-        Some(path) => main.raw("<span dir=\"auto\">").text(path).raw("</span>"),
-        None => main
-            .raw("<span class=\"unresolved\" dir=\"auto\">")
-            .text(words)
-            .raw("</span> <span class=\"quiet\">nothing has this name</span>"),
+    let links = store.links(&note.summary.path).await.ok();
+    let history = match &visit.parts().writer {
+        Some(writer) => writer.history(Some(&note.summary.path), CHANGES).await.ok(),
+        None => None,
     };
-    if link.ambiguous {
-        main.raw(" <span class=\"quiet\">several have this name; this is the nearest</span>");
+    let main = html! {
+        div.note-page {
+            (article(&note, links.as_ref(), shows_source))
+            div.aside {
+                (outline(&note))
+                @match &links {
+                    Some(links) => {
+                        (backlinks(&links.backlinks))
+                        (outgoing(&links.outgoing))
+                    },
+                    None => (notice("The links of this note cannot be read now.")),
+                }
+                @if let Some(history) = &history { (past(history)) }
+            }
+        }
+    };
+    layout::page(&visit, Place::Notes, &note.summary.title, "", &main)
+}
+
+fn view(uri: &Uri) -> Result<bool, ApiError> {
+    match Params::read(uri, &["view"])?.one("view")? {
+        None => Ok(false),
+        Some("source") => Ok(true),
+        Some(odd) => Err(invalid("view", format!("must be source, not {odd:?}"))),
     }
-    main.raw("</li>\n");
+}
+
+fn article(note: &Note, links: Option<&NoteLinks>, shows_source: bool) -> Markup {
+    let summary = &note.summary;
+    let address = note_url(&summary.path);
+    html! {
+        article.note {
+            header.page-head {
+                p.crumb { (folders(&summary.path)) }
+                h1 dir="auto" { (parts::or_untitled(&summary.title)) }
+                @if !summary.aliases.is_empty() {
+                    p.also dir="auto" { "Also " (summary.aliases.join(", ")) }
+                }
+                p.quiet.note-meta {
+                    @if let Ok(at) = Timestamp::from_millisecond(summary.modified_ms) { span { "Changed " (day_and_time(at)) } }
+                    span { (bytes(summary.size_bytes)) }
+                    @if shows_source { a href=(address) { "Show as read" } } @else { a href=(format!("{address}?view=source")) { "Show source" } }
+                }
+                @if !summary.tags.is_empty() {
+                    ul.tags aria-label="Tags" { @for tag in &summary.tags { li { (tag_link(tag)) } } }
+                }
+                (properties(note))
+            }
+            @if shows_source {
+                // A parser drops one line break after <pre>, which would be the note's own.
+                pre.source tabindex="0" dir="auto" aria-label="The note's text" { "\n" (note.text) }
+            } @else {
+                @let outgoing = links.map_or(&[][..], |links| &links.outgoing);
+                @let rendered = markdown::render(&note.text, &summary.title, outgoing);
+                div.prose { (rendered.html) }
+                @if rendered.left_out > 0 {
+                    (notice(&format!("The last {} are not shown here; the file has them.", bytes(rendered.left_out as u64))))
+                }
+            }
+        }
+    }
+}
+
+fn folders(path: &str) -> Markup {
+    let folder = path.rsplit_once('/').map(|(folder, _)| folder);
+    html! {
+        a href="/notes" { "Notes" }
+        @if let Some(folder) = folder {
+            @for step in folder.split('/') { span.step { " › " } span dir="auto" { (step) } }
+        }
+    }
+}
+
+/// Properties that the page does not show elsewhere.
+fn properties(note: &Note) -> Markup {
+    let shown: Vec<_> = note
+        .properties
+        .iter()
+        .filter(|(name, _)| {
+            !matches!(
+                name.as_str(),
+                "title" | "tags" | "tag" | "aliases" | "alias"
+            )
+        })
+        .collect();
+    html! {
+        @if !shown.is_empty() {
+            dl.properties aria-label="Properties" {
+                @for (name, value) in shown {
+                    div { dt dir="auto" { (name) } dd dir="auto" { (property(value)) } }
+                }
+            }
+        }
+    }
+}
+
+fn property(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Null => "–".to_owned(),
+        Value::Array(items) => items.iter().map(property).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn outline(note: &Note) -> Markup {
+    html! {
+        @if note.headings.len() > 1 {
+            nav aria-labelledby="outline" {
+                h2 #outline { "Outline" }
+                ul.outline {
+                    @for heading in &note.headings {
+                        li data-level=(heading.level.min(6)) dir="auto" {
+                            a href=(format!("#{}", anchor(&heading.text))) { (heading.text) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn anchor(heading: &str) -> String {
+    parts::url_with("", &markdown::heading_id(heading))
+}
+
+fn backlinks(links: &[Backlink]) -> Markup {
+    html! {
+        section aria-labelledby="backlinks" {
+            h2 #backlinks { "Links to here" @if !links.is_empty() { span.tally { (links.len()) } } }
+            @if links.is_empty() {
+                p.quiet { "No other note links here." }
+            } @else {
+                ul.rows data-list="" {
+                    @for link in links {
+                        li { (note_link(&link.path, &link.title)) p.context dir="auto" { (link.context) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn outgoing(links: &[OutgoingLink]) -> Markup {
+    html! {
+        section aria-labelledby="outgoing" {
+            h2 #outgoing { "Links from here" @if !links.is_empty() { span.tally { (links.len()) } } }
+            @if links.is_empty() {
+                p.quiet { "It links to no other note." }
+            } @else {
+                ul.rows data-list="" { @for link in links { li { (outgoing_item(link)) } } }
+            }
+        }
+    }
+}
+
+fn outgoing_item(link: &OutgoingLink) -> Markup {
+    let target = match (link.target.is_empty(), &link.heading) {
+        (true, Some(heading)) => heading,
+        _ => &link.target,
+    };
+    let words = link.alias.as_deref().unwrap_or(target);
+    let embeds = matches!(link.kind, LinkKind::Embed | LinkKind::MarkdownEmbed);
+    html! {
+        @match &link.resolved {
+            Some(path) if is_note(path) => (note_link(path, words)),
+            Some(path) => span.file dir="auto" { (path) },
+            None => { span.unresolved dir="auto" { (words) } " " span.quiet { "nothing has this name" } },
+        }
+        @if embeds { " " span.quiet { "embedded" } }
+        @if link.ambiguous { " " span.quiet { "several have this name; this is the nearest" } }
+    }
 }
 
 /// Images and other files have no page.
@@ -128,20 +219,36 @@ fn is_note(path: &str) -> bool {
         .is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("md"))
 }
 
-fn backlinks(main: &mut Html, links: &[Backlink]) {
-    main.raw("<section aria-labelledby=\"backlinks\">\n<h2 id=\"backlinks\">Links to here</h2>\n");
-    if links.is_empty() {
-        main.raw("<p class=\"quiet\">None.</p>\n");
-    } else {
-        main.raw("<ul class=\"plain\">\n");
-        for link in links {
-            main.raw("<li>")
-                .note_link(&link.path, &link.title)
-                .raw("<p class=\"snippet\" dir=\"auto\">")
-                .text(&link.context)
-                .raw("</p></li>\n");
+fn past(history: &[Change]) -> Markup {
+    html! {
+        section aria-labelledby="history" {
+            h2 #history { "Changes through Crucible" }
+            @if history.is_empty() {
+                p.quiet { "None. Changes made in an editor are not listed." }
+            } @else {
+                ol.rows {
+                    @for change in history {
+                        li {
+                            span { (done(change.action)) " by " (change.by) }
+                            p.quiet {
+                                (day_and_time(change.at)) " · " code { (change.id) }
+                                @if change.undone_by.is_some() { " · undone" }
+                            }
+                        }
+                    }
+                }
+                p.quiet { code { "crucible undo" } " takes one back." }
+            }
         }
-        main.raw("</ul>\n");
     }
-    main.raw("</section>\n");
+}
+
+const fn done(action: ChangeAction) -> &'static str {
+    match action {
+        ChangeAction::Create => "Created",
+        ChangeAction::Edit => "Edited",
+        ChangeAction::Move => "Moved",
+        ChangeAction::Delete => "Deleted",
+        ChangeAction::Undo => "Undone",
+    }
 }

@@ -46,15 +46,6 @@ pub(crate) enum BodySize {
     Note,
 }
 
-/// The pages of the dashboard, which declares them without their needs. A page that is not here
-/// needs [`Scope::Control`]; everything below `/assets/` needs nothing.
-const PAGES: [(&str, Scope); 4] = [
-    ("/", Scope::Read),
-    ("/search", Scope::Read),
-    ("/notes", Scope::Read),
-    ("/note/{*reference}", Scope::Read),
-];
-
 /// What stands before each route, by path and method.
 #[derive(Debug, Default)]
 pub(crate) struct Gates {
@@ -63,20 +54,11 @@ pub(crate) struct Gates {
 
 impl Gates {
     pub(crate) fn new(routes: &[Route]) -> Self {
-        let pages = PAGES.map(|(path, scope)| {
-            let gate = Gate {
-                need: Need::Scope(scope),
-                audience: Audience::Person,
-                takes_cookies: true,
-                body: BodySize::Small,
-            };
-            (path, Method::GET, gate)
-        });
         let declared = routes
             .iter()
             .map(|route| (route.path, route.method.clone(), route.gate));
         let mut gates: HashMap<_, Vec<_>> = HashMap::new();
-        for (path, method, gate) in declared.chain(pages) {
+        for (path, method, gate) in declared {
             gates.entry(path).or_default().push((method, gate));
         }
         Self { gates }

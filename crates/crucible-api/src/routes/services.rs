@@ -31,7 +31,7 @@ pub(super) async fn one(
 }
 
 /// `POST /services/{name}/start`
-pub(super) async fn start(
+pub(crate) async fn start(
     State(state): State<ApiState>,
     Named(name): Named,
 ) -> Result<Json<ServiceStatus>, ApiError> {
@@ -40,7 +40,7 @@ pub(super) async fn start(
 }
 
 /// `POST /services/{name}/stop`; `api` and all that it needs must go on.
-pub(super) async fn stop(
+pub(crate) async fn stop(
     State(state): State<ApiState>,
     Named(name): Named,
 ) -> Result<Json<ServiceStatus>, ApiError> {
@@ -53,7 +53,7 @@ pub(super) async fn stop(
 }
 
 /// `POST /services/{name}/restart`; what the API needs may be away for a moment, it itself not.
-pub(super) async fn restart(
+pub(crate) async fn restart(
     State(state): State<ApiState>,
     Named(name): Named,
 ) -> Result<Json<ServiceStatus>, ApiError> {
