@@ -1,0 +1,7 @@
+//! The Inference Engine: embeddings in this process, everything else through providers.
+//!
+//! - `providers`: models that others run, and what to do when they fail.
+//! - `tls`: the one HTTP client configuration that this crate uses.
+
+pub mod providers;
+mod tls;
