@@ -20,3 +20,17 @@ pub(crate) fn client() -> Result<ClientBuilder, rustls::Error> {
         .with_no_client_auth();
     Ok(reqwest::Client::builder().tls_backend_preconfigured(tls))
 }
+
+/// Starts an HTTP client for plain HTTP, which needs no certificates: a machine that has none can
+/// still reach what runs on it. It trusts nobody's HTTPS.
+///
+/// # Errors
+/// When the cryptography knows no version of TLS.
+pub(crate) fn without_certificates() -> Result<ClientBuilder, rustls::Error> {
+    let cryptography = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(cryptography)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls))
+}
