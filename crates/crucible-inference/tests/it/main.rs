@@ -1,0 +1,4 @@
+//! The Inference Engine from outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod providers;
