@@ -359,7 +359,7 @@ pub struct StoreStats {
 }
 
 /// How far the vectors of blocks are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VectorStats {
     /// The model that makes them; `None` when it is not known, or cannot be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
