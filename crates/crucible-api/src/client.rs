@@ -1,23 +1,35 @@
 //! Asks a daemon that runs elsewhere: the other end of `routes`, as a [`DataStore`].
 //!
 //! Errors come back as the store gave them; when nobody answers, or not in time, that is
-//! [`Error::Unavailable`] with the cause and the cure.
+//! [`data_store::Error::Unavailable`] with the cause and the cure. What a daemon can be told beside
+//! that is in `control` and `writing`, whose errors are [`Error`] and those of
+//! [`NoteWriter`](crucible_services::service_traits::NoteWriter).
 
+mod control;
+mod error;
 mod http;
+mod tail;
+mod target;
+mod writing;
 
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use crucible_core::{ServiceStatus, SystemHealth};
 use crucible_services::data_store::{
-    DataStore, Error, ListRequest, Note, NoteLinks, NotePage, Problem, SearchRequest,
+    self, DataStore, ListRequest, Note, NoteLinks, NotePage, Problem, SearchMode, SearchRequest,
     SearchResponse, StoreStats,
 };
 
+use crate::auth::Secret;
 use crate::config::VaultInfo;
 use crate::percent;
 use crate::routes::problems;
 use http::Http;
+use target::Target;
+
+pub use error::Error;
+pub use tail::{EventTail, Told};
 
 /// Asks the daemon at one address. Cheap to clone; connections are kept and shared.
 #[derive(Clone, Debug)]
@@ -34,9 +46,9 @@ impl Client {
         }
     }
 
-    /// Sends `token` with every request.
+    /// Sends this token with every request from now on.
     #[must_use]
-    pub fn with_token(self, token: &str) -> Self {
+    pub fn with_token(self, token: Secret) -> Self {
         Self {
             http: self.http.with_token(token),
         }
@@ -45,9 +57,9 @@ impl Client {
     /// Asks whether the daemon answers at all.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it does not.
+    /// [`Error::Unreachable`] when it does not.
     pub async fn alive(&self) -> Result<(), Error> {
-        let _: serde::de::IgnoredAny = self.http.get("/livez").await?;
+        let _: serde::de::IgnoredAny = self.http.get("/api/v1/health/live").await?;
         Ok(())
     }
 
@@ -78,22 +90,23 @@ impl Client {
 
 #[async_trait]
 impl DataStore for Client {
-    async fn search(&self, request: SearchRequest) -> Result<SearchResponse, Error> {
+    async fn search(&self, request: SearchRequest) -> Result<SearchResponse, data_store::Error> {
         let mut target = Target::new("/api/v1/search").with("q", &request.query);
         target = target.with("limit", &request.limit.to_string());
         target = target.with_some("folder", request.folder.as_deref());
         for tag in &request.tags {
             target = target.with("tag", tag);
         }
-        self.http.get(&target.text).await
+        target = target.with_some("mode", mode(request.mode));
+        Ok(self.http.get(&target.text).await?)
     }
 
-    async fn note(&self, reference: &str) -> Result<Note, Error> {
+    async fn note(&self, reference: &str) -> Result<Note, data_store::Error> {
         let target = named("/api/v1/notes/", reference)?;
-        self.http.get(&target).await
+        Ok(self.http.get(&target).await?)
     }
 
-    async fn list_notes(&self, request: ListRequest) -> Result<NotePage, Error> {
+    async fn list_notes(&self, request: ListRequest) -> Result<NotePage, data_store::Error> {
         let mut target = Target::new("/api/v1/notes")
             .with_some("folder", request.folder.as_deref())
             .with_some("tag", request.tag.as_deref())
@@ -102,32 +115,32 @@ impl DataStore for Client {
             let limit = request.limit.min(ListRequest::LIMIT_MAX);
             target = target.with("limit", &limit.to_string());
         }
-        self.http.get(&target.text).await
+        Ok(self.http.get(&target.text).await?)
     }
 
-    async fn links(&self, reference: &str) -> Result<NoteLinks, Error> {
+    async fn links(&self, reference: &str) -> Result<NoteLinks, data_store::Error> {
         let target = named("/api/v1/links/", reference)?;
-        self.http.get(&target).await
+        Ok(self.http.get(&target).await?)
     }
 
-    async fn stats(&self) -> Result<StoreStats, Error> {
-        self.http.get("/api/v1/stats").await
+    async fn stats(&self) -> Result<StoreStats, data_store::Error> {
+        Ok(self.http.get("/api/v1/stats").await?)
     }
 
-    async fn problems(&self, limit: usize) -> Result<Vec<Problem>, Error> {
+    async fn problems(&self, limit: usize) -> Result<Vec<Problem>, data_store::Error> {
         if limit == 0 {
             return Ok(Vec::new());
         }
         let limit = limit.min(problems::LIMIT_MAX).to_string();
         let target = Target::new("/api/v1/problems").with("limit", &limit);
-        self.http.get(&target.text).await
+        Ok(self.http.get(&target.text).await?)
     }
 }
 
 /// Returns the address of the resource with this name; the empty name has none.
-fn named(below: &str, reference: &str) -> Result<String, Error> {
+fn named(below: &str, reference: &str) -> Result<String, data_store::Error> {
     if reference.is_empty() {
-        return Err(Error::NotFound {
+        return Err(data_store::Error::NotFound {
             reference: String::new(),
             candidates: Vec::new(),
         });
@@ -137,33 +150,12 @@ fn named(below: &str, reference: &str) -> Result<String, Error> {
     Ok(target)
 }
 
-/// A path with a query string that grows.
-struct Target {
-    text: String,
-    separator: char,
-}
-
-impl Target {
-    fn new(path: &str) -> Self {
-        Self {
-            text: path.to_owned(),
-            separator: '?',
-        }
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.text.push(self.separator);
-        self.separator = '&';
-        self.text.push_str(name);
-        self.text.push('=');
-        percent::push(&mut self.text, value);
-        self
-    }
-
-    fn with_some(self, name: &str, value: Option<&str>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
+/// Returns the name of a mode; none for the one that needs not be said.
+const fn mode(mode: SearchMode) -> Option<&'static str> {
+    match mode {
+        SearchMode::Auto => None,
+        SearchMode::Lexical => Some("lexical"),
+        SearchMode::Semantic => Some("semantic"),
+        SearchMode::Hybrid => Some("hybrid"),
     }
 }

@@ -1,27 +1,23 @@
 //! HTTP access to a running daemon: REST, an event stream, a dashboard, and a client for them.
 //!
 //! - [`router()`] answers requests and needs no socket; [`ApiService`] puts it behind one.
-//! - `routes` holds one file per resource under `/api/v1`; `dashboard` the pages for people.
+//! - `routes` holds one file per resource under `/api/v1`, and the one table that says of each
+//!   route where it is, which scope it needs and what it takes and answers; `dashboard` holds the
+//!   pages for people.
+//! - [`auth`] knows who asks: tokens, one-time links and sessions.
 //! - [`error`] chooses every status code and is the one envelope of all faults.
-//! - `guard`, `limits` and `observe` stand before every route.
+//! - `openapi` describes all routes; what it says is committed as `docs/openapi.json`, which is
+//!   the list of resources.
+//! - `guard`, `auth`, `limits` and `observe` stand before every route.
 //! - [`client::Client`] asks a daemon that runs elsewhere, through the same
-//!   [`DataStore`](crucible_services::service_traits::DataStore) trait.
+//!   [`DataStore`](crucible_services::service_traits::DataStore) and
+//!   [`NoteWriter`](crucible_services::service_traits::NoteWriter) traits.
 //!
-//! | Resource under `/api/v1` | Answer |
-//! |---|---|
-//! | `GET health`, `services`, `services/{name}`, `metrics` | what the coordinator knows |
-//! | `POST services/{name}/start`, `stop`, `restart` | the service's state afterwards |
-//! | `GET search?q=&limit=&folder=&tag=` | notes found, best first |
-//! | `GET notes?folder=&tag=&limit=&cursor=`, `notes/{reference}`, `links/{reference}` | notes |
-//! | `GET stats`, `problems?limit=`, `vault` | what is indexed, what is not, and where |
-//! | `GET events?category=&type=&source=&named=` | a stream of events (SSE) |
-//! | `GET events/recent?limit=&category=&type=&source=` | the last events |
+//! Outside `/api/v1` are `livez`, `readyz`, `metrics`, the dashboard's pages, and `mcp`.
 //!
-//! At the root are `livez` and `readyz` for supervisors, the dashboard's pages, and `mcp`.
-//!
-//! The API listens on loopback only: until requests can be authenticated, whoever can reach it
-//! may use it. What it answers comes from the traits it was handed; it holds no notes itself.
-//! Start reading at [`router()`].
+//! The API listens on loopback only, and asks for a token or a session before every route but the
+//! probe of life, the way in and what pages load. What it answers comes from the traits it was
+//! handed; it holds no notes itself. Start reading at [`router()`].
 
 pub mod auth;
 mod body;

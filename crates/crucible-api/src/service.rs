@@ -80,8 +80,8 @@ impl ApiService {
             Ok(address)
         } else {
             Err(ServiceError::Refused(format!(
-                "{address} can be reached from other machines, and requests are not authenticated \
-                 yet; listen on 127.0.0.1 or [::1]"
+                "{address} can be reached from other machines, and tokens would travel there in \
+                 the clear; listen on 127.0.0.1 or [::1]"
             )))
         }
     }

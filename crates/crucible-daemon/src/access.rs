@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crucible_api::VaultInfo;
+use crucible_api::auth::Secret;
 use crucible_api::client::Client;
 use crucible_services::data_store::DataStore;
 use crucible_store::{Store, StoreConfig};
@@ -154,7 +155,7 @@ async fn answering(location: &Location, holder: &Instance) -> Option<Client> {
 pub fn client(location: &Location, holder: &Instance) -> Option<Client> {
     let client = Client::new(holder.api?);
     Some(match instance::token(location) {
-        Some(token) => client.with_token(&token),
+        Some(token) => client.with_token(Secret::new(token)),
         None => client,
     })
 }

@@ -87,3 +87,45 @@ impl<S: Send + Sync> FromRequest<S> for SafeForm {
         Err(ApiError::new(Code::FormRefused, message).hint("load the page again and repeat it"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    async fn read(token: Option<&CsrfToken>, body: &str) -> Result<SafeForm, ApiError> {
+        let mut request = Request::post("/x")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        if let Some(token) = token {
+            request.extensions_mut().insert(token.clone());
+        }
+        SafeForm::from_request(request, &()).await
+    }
+
+    #[tokio::test]
+    async fn form_with_the_token_of_its_session_is_read() {
+        let token = CsrfToken::of(&Secret::random::<32>("").unwrap());
+        let body = format!("a=1+2&csrf={}&a=3", token.value());
+        let form = read(Some(&token), &body).await.unwrap();
+        assert_eq!(form.get("a"), Some("1 2"));
+        assert_eq!(form.all("a").collect::<Vec<_>>(), ["1 2", "3"]);
+    }
+
+    #[tokio::test]
+    async fn form_of_another_session_or_of_none_is_refused() {
+        let [own, other] = [1, 2].map(|_| CsrfToken::of(&Secret::random::<32>("").unwrap()));
+        let body = format!("csrf={}", other.value());
+        for (token, body) in [
+            (Some(&own), body.as_str()),
+            (Some(&own), ""),
+            (Some(&CsrfToken(None)), "csrf="),
+            (None, "csrf="),
+        ] {
+            let fault = read(token, body).await.unwrap_err();
+            assert_eq!(fault.detail().code, Code::FormRefused);
+        }
+    }
+}

@@ -24,6 +24,18 @@ impl ErrorDetail {
             Code::Unavailable | Code::DeadlineExceeded | Code::Overloaded => {
                 data_store::Error::Unavailable { reason }
             }
+            Code::Unauthenticated
+            | Code::TokenRefused
+            | Code::ScopeMissing
+            | Code::TooManyAttempts
+            | Code::HostRefused
+            | Code::OriginRefused => {
+                let hint = self
+                    .hint
+                    .map_or_else(String::new, |hint| format!("; {hint}"));
+                let reason = format!("{reason}{hint}");
+                data_store::Error::Unavailable { reason }
+            }
             _ => data_store::Error::Internal { message: reason },
         }
     }

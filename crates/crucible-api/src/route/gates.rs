@@ -84,11 +84,13 @@ impl Gates {
         }
         let is_below = |prefix: &str| path.strip_prefix(prefix).is_some_and(is_rest);
         let is_api = is_below("/api");
-        let is_for_programs = is_api || is_below("/v1") || is_below("/mcp");
+        let is_mcp = is_below("/mcp");
+        let is_for_programs = is_api || is_below("/v1") || is_mcp;
         Gate {
             need: match matched {
                 Some(matched) if matched.starts_with("/assets/") => Need::Nothing,
-                // The gateway has a path of its own that is not told, and checks calls itself.
+                // The gateway checks each call itself.
+                Some(_) if is_mcp => Need::AnyScope,
                 None => Need::AnyScope,
                 Some(_) => Need::Scope(Scope::Control),
             },

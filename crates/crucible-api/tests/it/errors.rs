@@ -114,7 +114,7 @@ async fn envelope_names_cause_cure_and_candidates() {
           "error": {
             "code": "invalid_query",
             "message": "parameter \"lmit\" is not known here",
-            "hint": "this resource takes q, limit, folder, tag"
+            "hint": "this resource takes q, limit, folder, tag, mode"
           }
         }
     "##);

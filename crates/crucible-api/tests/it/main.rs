@@ -2,14 +2,25 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod client;
+mod control;
 mod dashboard;
 mod errors;
 mod events;
 mod guard;
 mod limits;
+mod login;
+mod openapi;
+mod prometheus;
 mod resources;
 mod rig;
+mod schema;
+mod scopes;
 mod service;
 mod services;
+mod settings;
+mod settings_twin;
 mod sse;
+mod tokens;
 mod twin;
+mod writer_twin;
+mod writing;

@@ -26,10 +26,12 @@ async fn search_answers_hits_with_highlights() {
                   ]
                 ]
               },
-              "score": 1.5
+              "score": 1.5,
+              "parts": {}
             }
           ],
-          "took_us": 42
+          "took_us": 42,
+          "mode": "lexical"
         }
     "##);
 }

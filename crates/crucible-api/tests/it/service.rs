@@ -4,19 +4,23 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crucible_api::auth::AccessControl;
 use crucible_api::client::Client;
-use crucible_api::{ApiConfig, ApiService};
+use crucible_api::{ApiConfig, ApiParts, ApiService};
 use crucible_core::{CoreConfig, CrucibleCore};
 use crucible_services::health::HealthStatus;
 use crucible_services::service_traits::{
     DataStore as _, ServiceContext, ServiceError, ServiceLifecycle as _,
 };
+use crucible_services::state_store::MemoryState;
 use crucible_services::tasks::TaskOwner;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::rig::parts;
+use crate::settings_twin::SettingsTwin;
 use crate::twin::Twin;
+use crate::writer_twin::WriterTwin;
 
 /// Longer than anything here takes; a test that hangs fails instead.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Running {
     core: CrucibleCore,
     pub(crate) twin: Arc<Twin>,
+    pub(crate) writer: Arc<WriterTwin>,
+    pub(crate) access: AccessControl,
     pub(crate) service: ApiService,
     pub(crate) address: SocketAddr,
     tasks: TaskOwner,
@@ -35,19 +41,36 @@ impl Running {
     }
 
     async fn with(config: ApiConfig) -> Self {
-        let running = Self::stopped(config, "127.0.0.1:0").await;
+        let running = Self::stopped(config, "127.0.0.1:0", AccessControl::open()).await;
         running.start().await.unwrap();
         running
     }
 
-    async fn stopped(config: ApiConfig, address: &str) -> Self {
+    /// Requests must say who they come from.
+    pub(crate) async fn guarded() -> Self {
+        let access = AccessControl::new(Arc::new(MemoryState::default()));
+        let running = Self::stopped(ApiConfig::default(), "127.0.0.1:0", access).await;
+        running.start().await.unwrap();
+        running
+    }
+
+    async fn stopped(config: ApiConfig, address: &str, access: AccessControl) -> Self {
         let core = CrucibleCore::new(CoreConfig::default()).await.unwrap();
         core.start().await.unwrap();
         let twin = Arc::new(Twin::sample());
+        let writer = Arc::new(WriterTwin::default());
+        let parts = ApiParts {
+            writer: Some(Arc::clone(&writer) as _),
+            configuration: Some(Arc::new(SettingsTwin::default())),
+            access: access.clone(),
+            ..parts(&core, &twin, None)
+        };
         let listener = TcpListener::bind(address).unwrap();
         Self {
+            writer,
+            access,
             address: listener.local_addr().unwrap(),
-            service: ApiService::new(config, parts(&core, &twin, None), listener),
+            service: ApiService::new(config, parts, listener),
             tasks: TaskOwner::new("test"),
             core,
             twin,
@@ -114,7 +137,7 @@ async fn stopped_service_starts_again_on_the_same_address() {
 
 #[tokio::test]
 async fn ipv6_loopback_is_served() {
-    let running = Running::stopped(ApiConfig::default(), "[::1]:0").await;
+    let running = Running::stopped(ApiConfig::default(), "[::1]:0", AccessControl::open()).await;
     running.start().await.unwrap();
     assert_eq!(running.client().alive().await, Ok(()));
 }
@@ -122,7 +145,7 @@ async fn ipv6_loopback_is_served() {
 #[tokio::test]
 async fn address_that_others_can_reach_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0"] {
-        let running = Running::stopped(ApiConfig::default(), address).await;
+        let running = Running::stopped(ApiConfig::default(), address, AccessControl::open()).await;
         let Err(ServiceError::Refused(reason)) = running.start().await else {
             panic!("{address} was served");
         };

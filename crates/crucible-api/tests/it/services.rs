@@ -49,7 +49,7 @@ impl ServiceLifecycle for Idle {
 }
 
 /// The services of a daemon, by name and need: `api` needs `datastore`, which needs `disk`.
-async fn rig() -> Rig {
+pub(crate) async fn rig() -> Rig {
     let core = CrucibleCore::new(CoreConfig::default()).await.unwrap();
     for (name, needs) in [
         ("disk", &[] as &[_]),
@@ -62,6 +62,21 @@ async fn rig() -> Rig {
             .unwrap();
     }
     core.start().await.unwrap();
+    Rig::over(core, ApiConfig::default(), None)
+}
+
+/// A core with so many services, whose names need escaping.
+pub(crate) async fn rig_of_many(count: usize) -> Rig {
+    let config = CoreConfig {
+        max_services: count,
+        ..CoreConfig::default()
+    };
+    let core = CrucibleCore::new(config).await.unwrap();
+    for number in 0..count {
+        let name: &'static str = format!("s\"\\{number}").leak();
+        let service = Idle { name, needs: &[] };
+        core.register_service(Arc::new(service)).await.unwrap();
+    }
     Rig::over(core, ApiConfig::default(), None)
 }
 
