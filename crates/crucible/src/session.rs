@@ -3,11 +3,14 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use crucible_daemon::StartError;
-use crucible_daemon::access::{Access, Via};
+use crucible_api::client::{self, Client};
+use crucible_api::error::Code;
+use crucible_daemon::access::{self, Access, Via};
 use crucible_daemon::compose::Role;
 use crucible_daemon::location::Location;
+use crucible_daemon::{StartError, instance};
 use crucible_services::data_store::DataStore;
+use crucible_services::note_writer;
 use serde::Serialize;
 
 use crate::args::{Global, VaultChoice};
@@ -64,6 +67,34 @@ impl Session {
 
     pub(crate) async fn close(self) {
         self.access.close().await;
+    }
+}
+
+/// Returns a client of the daemon that serves the vault that is meant.
+pub(crate) fn daemon(global: &Global, choice: &VaultChoice) -> Result<Client, Failure> {
+    let location = vault_choice::find(global, choice.vault.as_deref())?;
+    let holder = instance::running(&location);
+    let client = holder.and_then(|holder| access::client(&location, &holder));
+    client.ok_or_else(|| {
+        let vault = location.vault().display();
+        Failure::message(Kind::Failed, format!("no daemon serves {vault}"))
+            .with_hint(format!("start one with `crucible serve {vault}`"))
+    })
+}
+
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        let kind = match error.code() {
+            Some(Code::NotFound) => Kind::NoSuchNote,
+            _ => Kind::Failed,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<note_writer::Error> for Failure {
+    fn from(error: note_writer::Error) -> Self {
+        Self::new(Kind::Failed, error)
     }
 }
 

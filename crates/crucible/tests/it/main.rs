@@ -4,6 +4,7 @@
 mod answers;
 mod bad_input;
 mod bursts;
+mod control;
 mod damage;
 mod events;
 mod full_disk;

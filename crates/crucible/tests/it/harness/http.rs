@@ -20,7 +20,12 @@ pub(crate) struct Response {
 impl Response {
     #[track_caller]
     pub(crate) fn succeeds(self) -> Self {
-        assert_eq!(self.status, 200, "{}", self.body);
+        assert!(
+            (200..300).contains(&self.status),
+            "{} {}",
+            self.status,
+            self.body
+        );
         self
     }
 
@@ -40,6 +45,25 @@ pub(crate) fn post(api: SocketAddr, path: &str, headers: &[(&str, &str)], body: 
     read_response(send(api, "POST", path, headers, body))
 }
 
+/// Sends JSON.
+#[track_caller]
+pub(crate) fn send_json(api: SocketAddr, method: &str, path: &str, body: &Value) -> Response {
+    let headers = [("Content-Type", "application/json")];
+    read_response(send(api, method, path, &headers, &body.to_string()))
+}
+
+/// The status of the answer to a request without a body that carries these headers and no token of
+/// the daemon's own.
+#[track_caller]
+pub(crate) fn status_without_token(
+    api: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> u16 {
+    read_response(send_with(api, None, method, path, headers, "")).status
+}
+
 /// The tokens that requests carry, by the address that asks for them.
 static TOKENS: Mutex<BTreeMap<SocketAddr, String>> = Mutex::new(BTreeMap::new());
 
@@ -57,10 +81,23 @@ pub(crate) fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> BufReader<TcpStream> {
+    let token = TOKENS.lock().unwrap().get(&api).cloned();
+    send_with(api, token.as_deref(), method, path, headers, body)
+}
+
+#[track_caller]
+fn send_with(
+    api: SocketAddr,
+    token: Option<&str>,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect_timeout(&api, DEADLINE).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\n");
-    if let Some(token) = TOKENS.lock().unwrap().get(&api) {
+    if let Some(token) = token {
         write!(request, "Authorization: Bearer {token}\r\n").unwrap();
     }
     for (name, value) in headers {
