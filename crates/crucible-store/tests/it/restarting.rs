@@ -1,5 +1,7 @@
 //! What was applied is there after a restart, and nothing is done twice.
 
+use std::time::Duration;
+
 use crucible_services::data_store::DataStore as _;
 use crucible_services::note_index::NoteIndex as _;
 use crucible_store::{OpenError, Store, StoreConfig};
@@ -30,6 +32,13 @@ async fn an_unchanged_vault_is_not_parsed_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_dropped_without_closing_loses_nothing() {
     let mut bench = Bench::with(FILES).await;
+    bench.close().await;
+    // The text index is not committed before the files are copied: then the copy is what a crash
+    // leaves, and no file goes while the folder is read.
+    let mut config = StoreConfig::new(bench.index_dir());
+    config.text_commit_delay = Duration::from_secs(3600);
+    config.text_commit_delay_max = config.text_commit_delay;
+    bench.store = Store::open(config, bench.vault.clone() as _).await.unwrap();
     let change = bench.vault.write("d.md", "dates");
     let origin = crucible_services::note_index::ChangeOrigin::Change;
     let batch = crucible_services::note_index::ChangeBatch {
