@@ -53,9 +53,17 @@ impl<'a> Passage<'a> {
     }
 
     fn new(own: Option<&'a str>, heading_path: &'a [&'a str], text: &'a str) -> Option<Self> {
-        let is_heading = |title: &&str| heading_path.first() == Some(title);
-        (!text.trim().is_empty()).then(|| Self {
-            title: own.filter(|title| !is_heading(title)),
+        if text.trim().is_empty() {
+            return None;
+        }
+        let title = own.filter(|title| heading_path.first() != Some(title));
+        // The first block below a heading begins with it.
+        let heading_path = match heading_path.split_last() {
+            Some((last, above)) if text.trim_start().starts_with(last) => above,
+            _ => heading_path,
+        };
+        Some(Self {
+            title,
             heading_path,
             text,
         })
@@ -291,6 +299,8 @@ mod tests {
         assert_eq!(embedded, "Cold Retard\nLimits\nToo long.");
         let embedded = passage(Some("Retarding"), &headings, "Too long.").embedded();
         assert_eq!(embedded, "Retarding\nCold Retard\nLimits\nToo long.");
+        let embedded = passage(None, &headings, "Limits\nToo long.").embedded();
+        assert_eq!(embedded, "Cold Retard\nLimits\nToo long.");
         assert!(Passage::new(Some("Title"), &headings, " \n").is_none());
     }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pace::Pace;
 use super::query::{check_model, embed_some};
-use super::shelf::ModelKey;
+use super::shelf::{ModelKey, Shelf};
 use super::status::{Counts, Model};
 use super::{Vectors, lock};
 use crate::config::StoreConfig;
@@ -61,6 +61,7 @@ pub(crate) async fn follow(store: Store, vectors: Arc<Vectors>, token: Cancellat
         batch: BATCH_MAX,
         retry_wait: None,
         strikes: KeyMap::default(),
+        verified: None,
     };
     // Whatever it waits for, it can be dropped: a batch is added in one piece on a thread of its own.
     tokio::select! {
@@ -82,6 +83,8 @@ struct Follower {
     retry_wait: Option<Duration>,
     /// How often each text failed since others were embedded.
     strikes: KeyMap<u32>,
+    /// The model whose vectors were compared with what they should be.
+    verified: Option<ModelKey>,
 }
 
 /// Why a round of work ended.
@@ -158,11 +161,16 @@ impl Follower {
     }
 
     /// Counts what there is, and finds out what lacks a vector.
-    async fn survey(&self, model: &ModelKey) -> Result<Survey, String> {
+    async fn survey(&mut self, model: &ModelKey) -> Result<Survey, String> {
         let (store, vectors, model) =
             (self.store.clone(), Arc::clone(&self.vectors), model.clone());
         let given_up = self.given_up();
+        let is_new = self.verified.as_ref() != Some(&model);
+        self.verified = Some(model.clone());
         spawn_blocking(move || {
+            if is_new {
+                vectors.with_shelf(Shelf::verify);
+            }
             vectors.with_shelf_mut(&model, |shelf| shelf.forget_faulty());
             let index = store.text();
             let survey = vectors.with_shelf(|shelf| {
