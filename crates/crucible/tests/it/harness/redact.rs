@@ -5,13 +5,14 @@ use serde_json::Value;
 use super::Place;
 
 /// Fields of JSON that differ from run to run.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "took_us",
     "modified_ms",
     "index_size_bytes",
     "pid",
     "api",
     "score",
+    "bm25",
     "version",
     "vault",
     "index",
