@@ -15,5 +15,6 @@ mod tokenizer;
 mod weights;
 
 pub(crate) use cache::{Cache, Key};
-pub(crate) use encoder::{Encoded, Encoder, WEIGHTS_FILE};
+pub(crate) use encoder::{Encoder, WEIGHTS_FILE};
 pub(crate) use shape::{Shape, read_small};
+pub(crate) use tokenizer::cut;

@@ -58,6 +58,8 @@ pub struct InstalledModel {
     pub path: PathBuf,
     /// Length of its vectors.
     pub dimensions: usize,
+    /// The most tokens of a text that it reads.
+    pub tokens_max: usize,
     /// BLAKE3 over its files: vectors of another revision are not comparable.
     pub revision: String,
     /// What its files take on the disk.
@@ -201,7 +203,7 @@ impl ModelLibrary {
         let path = self.path(name)?;
         let manifest = match Manifest::read(&path) {
             Some(manifest) => manifest,
-            None => Manifest::make(&path, "")?,
+            None => Manifest::learn(&path)?,
         };
         let shape = Shape::read(&path).map_err(|reason| Error::Unusable {
             what: path.display().to_string(),
@@ -211,6 +213,7 @@ impl ModelLibrary {
             name: name.to_owned(),
             path,
             dimensions: shape.hidden,
+            tokens_max: shape.tokens_max,
             revision: manifest.revision,
             bytes: manifest.bytes,
             source: manifest.source,
@@ -279,7 +282,7 @@ fn try_out(folder: &Path) -> Result<(), String> {
 }
 
 /// Runs work that waits for the disk where that harms nobody.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     folder: &Path,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

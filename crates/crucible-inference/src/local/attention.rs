@@ -73,3 +73,56 @@ impl Heads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::product::tests::{archs, assert_close, numbers};
+
+    /// Attention as its definition says it, number by number.
+    fn expected(heads: Heads, lengths: &[usize], projected: &[f32]) -> Vec<f32> {
+        let (hidden, size) = (heads.hidden, heads.hidden / heads.count);
+        let value = |kind: usize, row: usize, column: usize| {
+            projected[row * 3 * hidden + kind * hidden + column]
+        };
+        let mut context = Vec::new();
+        let mut start = 0;
+        for length in lengths {
+            for row in start..start + length {
+                for column in 0..hidden {
+                    let head = column / size * size;
+                    let scores = (start..start + length).map(|other| {
+                        let parts = head..head + size;
+                        let score: f32 = parts.map(|c| value(0, row, c) * value(1, other, c)).sum();
+                        (score.exp(), value(2, other, column))
+                    });
+                    let sum: f32 = scores.clone().map(|(power, _)| power).sum();
+                    context.push(scores.map(|(power, value)| power * value).sum::<f32>() / sum);
+                }
+            }
+            start += length;
+        }
+        context
+    }
+
+    #[test]
+    fn tokens_look_at_their_own_text_only_however_rows_are_shared_out() {
+        for arch in archs() {
+            let heads = Heads {
+                arch,
+                count: 3,
+                hidden: 15,
+            };
+            let lengths = [2, 37, 5];
+            let projected = numbers(44 * 45, 10);
+            let expected = expected(heads, &lengths, &projected);
+            for cut in [0, 1, 8, 40] {
+                let mut context = vec![9.0; 44 * 15];
+                let (first, rest) = context.split_at_mut(cut * 15);
+                attend(heads, &lengths, &projected, 0, first);
+                attend(heads, &lengths, &projected, cut, rest);
+                assert_close(&context, &expected);
+            }
+        }
+    }
+}

