@@ -85,57 +85,13 @@ fn check_keyword(
     value: &Value,
     at: &str,
 ) -> Result<(), String> {
-    let fault = |what: String| Err(format!("{at}: {what}"));
     match keyword {
         "$ref" => {
             let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
             check(DESCRIPTION.pointer(pointer).unwrap(), value, at)
         }
-        "type" => {
-            let names: Vec<&str> = match rule {
-                Value::String(name) => vec![name],
-                other => other
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|n| n.as_str().unwrap())
-                    .collect(),
-            };
-            if names.iter().any(|name| is(name, value)) {
-                Ok(())
-            } else {
-                fault(format!("{value} is none of {names:?}"))
-            }
-        }
-        "const" if rule != value => fault(format!("{value} is not {rule}")),
-        "enum" if !rule.as_array().unwrap().contains(value) => {
-            fault(format!("{value} is none of {rule}"))
-        }
-        "properties" => {
-            for (name, schema) in rule.as_object().unwrap() {
-                if let Some(field) = value.get(name) {
-                    check(schema, field, &format!("{at}/{name}"))?;
-                }
-            }
-            Ok(())
-        }
-        "required" => {
-            for name in rule.as_array().unwrap() {
-                if value.get(name.as_str().unwrap()).is_none() {
-                    return fault(format!("{name} is missing"));
-                }
-            }
-            Ok(())
-        }
-        "additionalProperties" => {
-            let known = all.get("properties").and_then(Value::as_object);
-            let fields = value.as_object().into_iter().flatten();
-            for (name, field) in
-                fields.filter(|(name, _)| known.is_none_or(|known| !known.contains_key(*name)))
-            {
-                check(rule, field, &format!("{at}/{name}"))?;
-            }
-            Ok(())
+        "properties" | "required" | "additionalProperties" => {
+            check_fields(keyword, rule, all, value, at)
         }
         "items" | "prefixItems" => {
             for (index, item) in value.as_array().into_iter().flatten().enumerate() {
@@ -144,44 +100,93 @@ fn check_keyword(
             }
             Ok(())
         }
-        "maxItems" | "minItems" => {
-            let count = u64::try_from(value.as_array().map_or(0, Vec::len)).unwrap();
-            let bound = rule.as_u64().unwrap();
-            let holds = if keyword == "maxItems" {
-                count <= bound
-            } else {
-                count >= bound
-            };
-            if holds {
-                Ok(())
-            } else {
-                fault(format!("{count} items"))
-            }
-        }
-        "oneOf" | "anyOf" => {
-            let outcomes: Vec<_> = rule
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|schema| check(schema, value, at))
-                .collect();
-            let fitting = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-            if fitting == 1 || (fitting > 1 && keyword == "anyOf") {
-                Ok(())
-            } else {
-                fault(format!("{fitting} of {keyword} fit: {outcomes:?}"))
-            }
-        }
-        "allOf" => rule
+        "oneOf" | "anyOf" | "allOf" => check_choice(keyword, rule, value, at),
+        _ => check_value(keyword, rule, value).map_err(|fault| format!("{at}: {fault}")),
+    }
+}
+
+fn check_fields(
+    keyword: &str,
+    rule: &'static Value,
+    all: &'static Map<String, Value>,
+    value: &Value,
+    at: &str,
+) -> Result<(), String> {
+    let fields = value.as_object().into_iter().flatten();
+    if keyword == "required" {
+        let mut names = rule
             .as_array()
             .unwrap()
             .iter()
-            .try_for_each(|schema| check(schema, value, at)),
-        "minimum" if value.as_f64() < rule.as_f64() => fault(format!("{value} is too small")),
-        "maximum" if value.as_f64() > rule.as_f64() => fault(format!("{value} is too large")),
-        "const" | "enum" | "minimum" | "maximum" | "title" | "description" | "format"
-        | "default" | "contentEncoding" | "uniqueItems" => Ok(()),
-        other => fault(format!("the keyword {other} is not known to this check")),
+            .map(|name| name.as_str().unwrap());
+        return match names.find(|name| value.get(name).is_none()) {
+            Some(name) => Err(format!("{at}: {name} is missing")),
+            None => Ok(()),
+        };
+    }
+    let known = all.get("properties").and_then(Value::as_object);
+    for (name, field) in fields {
+        let own = known.and_then(|known| known.get(name));
+        let schema = if keyword == "properties" {
+            own
+        } else {
+            own.is_none().then_some(rule)
+        };
+        if let Some(schema) = schema {
+            check(schema, field, &format!("{at}/{name}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_choice(
+    keyword: &str,
+    rule: &'static Value,
+    value: &Value,
+    at: &str,
+) -> Result<(), String> {
+    let schemas = rule.as_array().unwrap();
+    let outcomes: Vec<_> = schemas
+        .iter()
+        .map(|schema| check(schema, value, at))
+        .collect();
+    let fitting = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let holds = match keyword {
+        "oneOf" => fitting == 1,
+        "anyOf" => fitting > 0,
+        _ => fitting == schemas.len(),
+    };
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("{at}: {fitting} of {keyword} fit: {outcomes:?}"))
+    }
+}
+
+fn check_value(keyword: &str, rule: &Value, value: &Value) -> Result<(), String> {
+    let count = value.as_array().map(|items| items.len() as f64);
+    let holds = match keyword {
+        "type" => match rule {
+            Value::String(name) => is(name, value),
+            names => names
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|n| is(n.as_str().unwrap(), value)),
+        },
+        "const" => rule == value,
+        "enum" => rule.as_array().unwrap().contains(value),
+        "minimum" => value.as_f64() >= rule.as_f64(),
+        "maximum" => value.as_f64() <= rule.as_f64(),
+        "minItems" => count >= rule.as_f64(),
+        "maxItems" => count <= rule.as_f64(),
+        "title" | "description" | "format" | "default" | "contentEncoding" | "uniqueItems" => true,
+        other => panic!("the keyword {other} is not known to this check"),
+    };
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("{value} does not fit {keyword} {rule}"))
     }
 }
 

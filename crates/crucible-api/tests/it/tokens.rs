@@ -115,7 +115,7 @@ async fn tokens_outlive_the_process_and_issued_ones_do_not() {
         .await
         .unwrap();
     let issued = before.issue("cli", Scope::ALL).unwrap();
-    let core = Rig::new().await.core.clone();
+    let core = Rig::new().await.core;
     let after = Rig::whole(
         core,
         ApiConfig::default(),
