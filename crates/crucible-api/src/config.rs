@@ -29,6 +29,14 @@ pub struct ApiConfig {
     pub body_bytes_max: usize,
     /// The largest body of a request that carries a note, in bytes; more gets 413; 32 MiB.
     pub note_bytes_max: usize,
+    /// The largest body of a request under `/v1`, in bytes; more gets 413; 16 MiB.
+    pub inference_bytes_max: usize,
+    /// How many requests under `/v1` are answered side by side; more get 503; 16. Generations
+    /// that come piece by piece count as event streams from their first piece on.
+    pub inferences_max: usize,
+    /// How long a request under `/v1` may take, to its first piece where it is answered piece by
+    /// piece; 10 min.
+    pub inference_deadline: Duration,
     /// How often a silent event stream sends a comment, so that both ends notice a dead one; 15 s.
     pub keep_alive: Duration,
     /// How long a stop waits for requests that are being answered; 10 s.
@@ -47,6 +55,9 @@ impl Default for ApiConfig {
             connections_max: 512,
             body_bytes_max: 64 * 1024,
             note_bytes_max: 32 * 1024 * 1024,
+            inference_bytes_max: 16 * 1024 * 1024,
+            inferences_max: 16,
+            inference_deadline: Duration::from_secs(600),
             keep_alive: Duration::from_secs(15),
             drain_deadline: Duration::from_secs(10),
             tls: false,

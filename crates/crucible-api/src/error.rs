@@ -11,7 +11,10 @@
 //! client reads back.
 
 mod from;
+mod inference;
 mod into;
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -79,6 +82,14 @@ pub enum Code {
     NoSuchToken,
     /// This daemon was started without the part that would answer.
     NotOffered,
+    /// Nothing offers the model asked for.
+    ModelMissing,
+    /// The model's files cannot be used.
+    ModelBroken,
+    /// Too much inference is waiting, or who computes asks to wait.
+    Busy,
+    /// Who computes for us failed.
+    ProviderFailed,
     /// No service has the name asked for.
     NoSuchService,
     /// The service, or the core, does not do what was asked in its present state.
@@ -100,10 +111,13 @@ impl Code {
             | Self::ScopeMissing
             | Self::FormRefused
             | Self::ReadOnly => StatusCode::FORBIDDEN,
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotFound | Self::NoSuchRoute | Self::NoSuchService | Self::NoSuchToken => {
-                StatusCode::NOT_FOUND
-            }
+            Self::TooManyAttempts | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::ProviderFailed => StatusCode::BAD_GATEWAY,
+            Self::NotFound
+            | Self::NoSuchRoute
+            | Self::NoSuchService
+            | Self::NoSuchToken
+            | Self::ModelMissing => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotOffered => StatusCode::NOT_IMPLEMENTED,
             Self::Ambiguous
@@ -112,7 +126,9 @@ impl Code {
             | Self::Conflict
             | Self::NothingToUndo => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Internal | Self::ServiceFailed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal | Self::ServiceFailed | Self::ModelBroken => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::Unavailable | Self::DeadlineExceeded | Self::Overloaded => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -122,7 +138,7 @@ impl Code {
     /// Returns how many seconds to wait before asking again, where waiting helps.
     const fn retry_after_s(self) -> Option<u16> {
         match self {
-            Self::Unavailable | Self::Overloaded => Some(1),
+            Self::Unavailable | Self::Overloaded | Self::Busy => Some(1),
             Self::DeadlineExceeded | Self::TooManyAttempts => Some(5),
             _ => None,
         }
@@ -164,6 +180,9 @@ pub struct ErrorDetail {
     /// The scope that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
+    /// How many seconds to wait before asking again, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
     /// The bare cause, where `message` wraps it in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -196,6 +215,7 @@ impl ApiError {
             index: None,
             conflict: None,
             scope: None,
+            retry_after_s: None,
             reason: None,
         }))
     }
@@ -240,6 +260,12 @@ impl ApiError {
         self
     }
 
+    /// Adds how long to wait, in whole seconds.
+    fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after_s = wait.map(|wait| wait.as_secs_f64().ceil() as u64);
+        self
+    }
+
     /// Adds the bare cause.
     pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
@@ -258,7 +284,8 @@ impl ApiError {
     /// (RFC 6750, section 3).
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Some(seconds) = self.0.code.retry_after_s() {
+        let seconds = self.0.code.retry_after_s().map(u64::from);
+        if let Some(seconds) = self.0.retry_after_s.or(seconds) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         let challenge = match self.0.code {
@@ -286,6 +313,11 @@ impl IntoResponse for ApiError {
             tracing::error!(error = %self.0.message, "request failed");
         }
         let headers = self.headers();
-        (code.status(), headers, Json(ErrorBody { error: *self.0 })).into_response()
+        let detail = (*self.0).clone();
+        let body = Json(ErrorBody { error: *self.0 });
+        let mut response = (code.status(), headers, body).into_response();
+        // An interface with an envelope of its own finds here what it must say.
+        response.extensions_mut().insert(detail);
+        response
     }
 }

@@ -4,6 +4,7 @@
 //! `/mcp` bounds itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -36,13 +37,41 @@ pub(crate) async fn concurrency(
     next.run(request).await
 }
 
+/// Refuses at once when too much is being computed already.
+pub(crate) async fn inferences(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Ok(_permit) = Arc::clone(&state.inferences).try_acquire_owned() else {
+        let count = state.config.inferences_max;
+        let message = format!("{count} requests are being computed already");
+        return ApiError::new(Code::Overloaded, message)
+            .hint("ask again in a moment")
+            .into_response();
+    };
+    next.run(request).await
+}
+
 /// Answers for a handler that takes too long; the handler is dropped.
 pub(crate) async fn deadline(
     State(state): State<ApiState>,
     request: Request,
     next: Next,
 ) -> Response {
-    let limit = state.config.request_deadline;
+    within(state.config.request_deadline, request, next).await
+}
+
+/// As [`deadline`], for what computes.
+pub(crate) async fn inference_deadline(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    within(state.config.inference_deadline, request, next).await
+}
+
+async fn within(limit: Duration, request: Request, next: Next) -> Response {
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_elapsed) => ApiError::new(
@@ -66,6 +95,7 @@ pub(crate) async fn body_size(
     let limit = match gate.body {
         BodySize::Small => state.config.body_bytes_max,
         BodySize::Note => state.config.note_bytes_max,
+        BodySize::Inference => state.config.inference_bytes_max,
     };
     let announced = request
         .headers()

@@ -118,7 +118,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
 
 /// Returns the first word of the path below the version.
 fn tag(path: &str) -> &str {
-    path.trim_start_matches("/api/v1")
+    path.trim_start_matches("/api")
+        .trim_start_matches("/v1")
         .trim_start_matches('/')
         .split(['/', '.'])
         .next()
@@ -224,6 +225,7 @@ mod tests {
     fn routes() -> Vec<Route> {
         let mut all = routes::answers();
         all.extend(routes::streams());
+        all.extend(routes::inference());
         all
     }
 

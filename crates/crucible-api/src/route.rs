@@ -97,6 +97,14 @@ impl Route {
         self
     }
 
+    /// Says that it computes for programs of others, which have tokens and no sessions.
+    pub(crate) const fn infers(mut self) -> Self {
+        self.gate.need = Need::Scope(Scope::Infer);
+        self.gate.takes_cookies = false;
+        self.gate.body = BodySize::Inference;
+        self
+    }
+
     /// Gives it a name for programs that are made from the description, and says what it does.
     pub(crate) const fn called(mut self, name: &'static str, about: &'static str) -> Self {
         self.doc.name = name;

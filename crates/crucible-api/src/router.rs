@@ -34,8 +34,9 @@ pub fn router_with(
 ) -> Router {
     let gateway = parts.mcp.clone();
     let (answers, streams) = (routes::answers(), routes::streams());
+    let inference = routes::inference();
     let pages = dashboard::pages();
-    let declared: Vec<Route> = [&answers, &streams, &pages]
+    let declared: Vec<Route> = [&answers, &streams, &inference, &pages]
         .into_iter()
         .flatten()
         .cloned()
@@ -48,8 +49,17 @@ pub fn router_with(
         .layer(from_fn_with_state(state.clone(), limits::body_size))
         .layer(from_fn_with_state(state.clone(), limits::deadline))
         .layer(from_fn_with_state(state.clone(), limits::concurrency));
+    let inference = route::router(&inference)
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(state.clone(), limits::body_size))
+        .layer(from_fn_with_state(
+            state.clone(),
+            limits::inference_deadline,
+        ))
+        .layer(from_fn_with_state(state.clone(), limits::inferences));
     let mut router = Router::new()
         .merge(answers)
+        .merge(inference)
         .merge(route::router(&streams))
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed);
@@ -60,6 +70,7 @@ pub fn router_with(
         .layer(from_fn_with_state(state.clone(), auth::authenticate))
         .layer(from_fn_with_state(state.clone(), guard::guard))
         .layer(from_fn(observe::catch_panic))
+        .layer(from_fn(routes::openai_envelope))
         .layer(from_fn(observe::span))
         .layer(from_fn(observe::security_headers))
         .with_state(state)

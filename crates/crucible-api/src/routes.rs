@@ -6,6 +6,7 @@ mod health;
 mod links;
 mod metrics;
 mod notes;
+mod openai;
 pub(crate) mod problems;
 mod search;
 pub(crate) mod services;
@@ -33,6 +34,7 @@ use crate::openapi;
 use crate::route::Route;
 use crate::state::ApiState;
 use events::{NewEvent, Published};
+pub(crate) use openai::envelope as openai_envelope;
 
 /// Routes whose answer is one body.
 pub(crate) fn answers() -> Vec<Route> {
@@ -56,6 +58,11 @@ pub(crate) fn streams() -> Vec<Route> {
             )
             .answers_text("text/event-stream"),
     ]
+}
+
+/// Routes that compute; their paths and shapes are OpenAI's.
+pub(crate) fn inference() -> Vec<Route> {
+    openai::routes()
 }
 
 /// Whether the daemon lives, and what it says about itself.

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) description: Bytes,
     /// One permit for each request that is being answered.
     pub(crate) requests: Arc<Semaphore>,
+    /// One permit for each request under `/v1` that is being answered.
+    pub(crate) inferences: Arc<Semaphore>,
     /// One permit for each open event stream.
     pub(crate) streams: Arc<Semaphore>,
 }
@@ -45,6 +47,7 @@ impl ApiState {
     ) -> Self {
         Self(Arc::new(Shared {
             requests: Arc::new(Semaphore::new(config.requests_max)),
+            inferences: Arc::new(Semaphore::new(config.inferences_max)),
             streams: Arc::new(Semaphore::new(config.streams_max)),
             parts,
             gates: Gates::new(routes),

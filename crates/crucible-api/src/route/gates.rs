@@ -44,6 +44,8 @@ pub(crate) enum BodySize {
     Small,
     /// As large as a request with a note in it.
     Note,
+    /// As large as texts to compute with.
+    Inference,
 }
 
 /// What stands before each route, by path and method.

@@ -1,0 +1,74 @@
+//! Faults in OpenAI's envelope.
+//!
+//! Every fault under `/v1`, whoever refuses, is put into the envelope that clients of OpenAI's
+//! read: `{"error": {"message", "type", "param", "code"}}`. The status code stays.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use crate::error::{Code, ErrorDetail};
+
+/// Rewrites the faults of paths under `/v1`.
+pub(crate) async fn envelope(request: Request, next: Next) -> Response {
+    let is_ours = is_ours(request.uri());
+    let response = next.run(request).await;
+    if !is_ours {
+        return response;
+    }
+    let Some(detail) = response.extensions().get::<ErrorDetail>() else {
+        return response;
+    };
+    let body = Json(fault(detail, response.status()));
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.remove(CONTENT_TYPE);
+    (parts.status, parts.headers, body).into_response()
+}
+
+fn is_ours(uri: &Uri) -> bool {
+    let rest = uri.path().strip_prefix("/v1");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Returns the envelope of a fault.
+pub(super) fn fault(detail: &ErrorDetail, status: StatusCode) -> Value {
+    let message = match &detail.hint {
+        Some(hint) => format!("{}: {hint}", detail.message),
+        None => detail.message.clone(),
+    };
+    let param = match detail.code {
+        Code::ModelMissing | Code::ModelBroken => Some("model"),
+        _ => detail.reference.as_deref(),
+    };
+    json!({ "error": {
+        "message": message,
+        "type": kind(status),
+        "param": param,
+        "code": code(detail.code),
+    } })
+}
+
+fn kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+/// Returns OpenAI's name where it has one, and ours otherwise.
+fn code(code: Code) -> Value {
+    match code {
+        Code::ModelMissing => "model_not_found".into(),
+        Code::Unauthenticated | Code::TokenRefused => "invalid_api_key".into(),
+        Code::Busy | Code::TooManyAttempts => "rate_limit_exceeded".into(),
+        other => serde_json::to_value(other).unwrap_or(Value::Null),
+    }
+}
