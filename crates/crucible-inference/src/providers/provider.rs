@@ -205,7 +205,9 @@ impl Admission {
 
     /// Takes note of what went wrong.
     pub(crate) fn failed(mut self, failure: &Failure) {
-        *lock(&self.provider.trouble) = Some(failure.reason());
+        if !failure.is_of_request() {
+            *lock(&self.provider.trouble) = Some(failure.reason());
+        }
         self.settle(failure.verdict());
     }
 

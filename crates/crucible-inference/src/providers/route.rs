@@ -29,17 +29,7 @@ impl Providers {
         if let Some((name, rest)) = model.split_once('/')
             && let Some(provider) = self.list.iter().find(|p| p.name() == name)
         {
-            let offer = provider.named_offer(rest);
-            return match offer {
-                Some(offer) => Ok(vec![Route {
-                    provider: Arc::clone(provider),
-                    offer,
-                }]),
-                None => Err(missing(
-                    model,
-                    format!("add {rest:?} to the models of provider {name:?}, or use another"),
-                )),
-            };
+            return pinned(provider, rest, model).await.map(|route| vec![route]);
         }
         let asked = join_all(self.list.iter().map(Provider::offers)).await;
         let mut routes = Vec::new();
@@ -120,6 +110,29 @@ impl Providers {
         }
         Err(together(failures, model))
     }
+}
+
+/// Returns the route to the model that `provider` calls `rest`.
+///
+/// What the provider cannot list is asked for all the same, but only when it can be reached: until
+/// it has been, nobody knows which version its vectors would be of.
+async fn pinned(provider: &Arc<Provider>, rest: &str, model: &str) -> Result<Route, Error> {
+    if let Err(failure) = provider.offers().await
+        && !matches!(failure, Failure::Status { .. } | Failure::Unreadable(_))
+    {
+        return Err(failure.into_error(provider.name(), model));
+    }
+    let offer = provider.named_offer(rest).ok_or_else(|| {
+        let name = provider.name();
+        missing(
+            model,
+            format!("add {rest:?} to the models of provider {name:?}, or use another"),
+        )
+    })?;
+    Ok(Route {
+        provider: Arc::clone(provider),
+        offer,
+    })
 }
 
 fn missing(model: &str, hint: String) -> Error {
