@@ -4,6 +4,7 @@
 //! test tells it to send instead.
 
 mod answers;
+mod engine;
 mod faults;
 mod fixtures;
 mod persistence;
