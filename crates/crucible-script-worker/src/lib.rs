@@ -1,0 +1,3 @@
+//! The process that compiles and runs scripts, without any authority of its own.
+//!
+//! Only this crate links the language.
