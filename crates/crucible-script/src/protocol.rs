@@ -9,8 +9,10 @@
 
 mod frame;
 mod sandbox;
+mod value;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crucible_services::script::{self, Budget};
 use serde::{Deserialize, Serialize};
@@ -18,18 +20,19 @@ use serde_json::Value;
 
 pub use frame::{FRAME_BYTES_MAX, FrameError, decode, encode, frame_length};
 pub use sandbox::{Protection, Sandbox};
+pub use value::{VALUE_DEPTH_MAX, is_too_deep};
 
 /// Version of this protocol; a worker that speaks another one is refused.
 pub const PROTOCOL: u32 = 1;
 
-/// How deep lists and objects may nest in arguments, values and host calls.
-pub const VALUE_DEPTH_MAX: usize = 64;
+/// What a log line costs of the output budget besides its text, in bytes.
+pub const LOG_LINE_BYTES: u64 = 16;
 
 /// What the daemon says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
     /// Compile a script and keep it; it takes the place of another version with the same name.
-    Load(ScriptSource),
+    Load(Arc<ScriptSource>),
     /// Forget a script.
     Unload {
         /// The script's name.
