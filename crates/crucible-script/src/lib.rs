@@ -3,8 +3,9 @@
 //!
 //! [`protocol`] says what is spoken over that pipe, [`worker`] is the daemon's end of it, [`pool`]
 //! keeps workers warm and starts new ones. The other end is the crate `crucible-script-worker`,
-//! the only one that links the language itself.
+//! the only one that links the language itself. [`host`] lists what scripts can ask for.
 
+pub mod host;
 pub mod pool;
 pub mod protocol;
 pub mod worker;
