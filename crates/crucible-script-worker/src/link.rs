@@ -114,8 +114,8 @@ impl Link {
     /// Returns whether the daemon wants the call to stop, or is gone.
     pub(crate) fn must_stop(&self) -> bool {
         let mut state = self.state();
-        if !state.is_over() && state.pipe.is_ready() {
-            state.hear();
+        if !state.is_over() && state.pipe.is_ready() && state.hear().is_some() {
+            state.out_of_order();
         }
         state.is_over()
     }
@@ -178,7 +178,11 @@ impl Link {
         }
         match state.hear() {
             Some(ToWorker::HostAnswer { id: of, answer }) if of == id => Ok(answer),
-            _ => Err(Stop),
+            Some(_) => {
+                state.out_of_order();
+                Err(Stop)
+            }
+            None => Err(Stop),
         }
     }
 
@@ -216,26 +220,21 @@ impl State {
 
     /// Takes the next message during a call; returns it when it is an answer.
     fn hear(&mut self) -> Option<ToWorker> {
-        loop {
-            match self.pipe.receive() {
-                Ok(answer @ ToWorker::HostAnswer { .. }) => return Some(answer),
-                Ok(ToWorker::Cancel { call }) if call == self.call => {
-                    self.stopped.get_or_insert(Limit::Time);
-                    return None;
-                }
-                // Too late for a former call.
-                Ok(ToWorker::Cancel { .. }) if self.pipe.is_ready() => {}
-                Ok(ToWorker::Cancel { .. }) => return None,
-                Ok(_) => {
-                    let error = std::io::Error::other("a message out of order during a call");
-                    self.broken.get_or_insert(PipeError::Io(error));
-                    return None;
-                }
-                Err(error) => {
-                    self.broken.get_or_insert(error);
-                    return None;
-                }
+        match self.pipe.receive() {
+            Ok(answer @ ToWorker::HostAnswer { .. }) => return Some(answer),
+            Ok(ToWorker::Cancel { call }) if call == self.call => {
+                self.stopped.get_or_insert(Limit::Time);
+            }
+            Ok(_) => self.out_of_order(),
+            Err(error) => {
+                self.broken.get_or_insert(error);
             }
         }
+        None
+    }
+
+    fn out_of_order(&mut self) {
+        let error = std::io::Error::other("a message out of order during a call");
+        self.broken.get_or_insert(PipeError::Io(error));
     }
 }

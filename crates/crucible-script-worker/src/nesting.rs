@@ -60,10 +60,17 @@ fn after_character(bytes: &[u8], at: usize) -> usize {
         let closing = rest.iter().take(12).position(|byte| *byte == b'\'');
         return closing.map_or(at + 1, |closing| at + 4 + closing);
     }
-    // One character of at most four bytes, then the closing quote.
-    let rest = bytes.get(at + 2..).unwrap_or_default();
-    let closing = rest.iter().take(4).position(|byte| *byte == b'\'');
-    closing.map_or(at + 1, |closing| at + 3 + closing)
+    let length = match bytes.get(at + 1) {
+        Some(0xf0..) => 4,
+        Some(0xe0..) => 3,
+        Some(0xc0..) => 2,
+        _ => 1,
+    };
+    if bytes.get(at + 1 + length) == Some(&b'\'') {
+        at + 2 + length
+    } else {
+        at + 1
+    }
 }
 
 fn after_line(bytes: &[u8], at: usize) -> usize {
@@ -122,7 +129,7 @@ mod tests {
             format!("// {brackets}\n"),
             format!("/* {brackets} */"),
             format!("`{brackets}`"),
-            "'(' ".repeat(500),
+            "'(' 'ü' '(' ".repeat(500),
             "'\\'' '\\u{28}' ".repeat(500),
         ] {
             assert_eq!(too_deep_at(&source), None, "{source:.40}");

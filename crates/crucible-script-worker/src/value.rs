@@ -7,7 +7,7 @@
 use crucible_script::protocol::VALUE_DEPTH_MAX;
 use rune::TypeHash as _;
 use rune::alloc;
-use rune::runtime::{Bytes, Object, OwnedTuple, Value, Vec as RuneVec};
+use rune::runtime::{Bytes, Object, OwnedTuple, RuntimeError, Value, Vec as RuneVec};
 use serde_json::{Map, Number, Value as Json};
 
 /// What a list or object costs besides what stands in it, in bytes; also each of its places.
@@ -28,12 +28,12 @@ pub(crate) enum ValueError {
 }
 
 /// Brings a JSON value into the language; the caller has seen to its depth.
-pub(crate) fn to_rune(json: Json) -> alloc::Result<Value> {
+pub(crate) fn to_rune(json: Json) -> Result<Value, RuntimeError> {
     Ok(match json {
-        Json::Null => Value::unit(),
-        Json::Bool(value) => Value::from(value),
-        Json::Number(number) => number_to_rune(&number),
-        Json::String(text) => Value::try_from(alloc::String::try_from(text)?)?,
+        Json::Null => Value::from(()),
+        Json::Bool(value) => rune::to_value(value)?,
+        Json::Number(number) => number_to_rune(&number)?,
+        Json::String(text) => rune::to_value(alloc::String::try_from(text)?)?,
         Json::Array(items) => {
             let mut list = alloc::Vec::try_with_capacity(items.len())?;
             for item in items {
@@ -46,19 +46,19 @@ pub(crate) fn to_rune(json: Json) -> alloc::Result<Value> {
             for (key, field) in fields {
                 object.insert(alloc::String::try_from(key)?, to_rune(field)?)?;
             }
-            Value::try_from(object)?
+            Value::new(object)?
         }
     })
 }
 
-fn number_to_rune(number: &Number) -> Value {
+fn number_to_rune(number: &Number) -> Result<Value, RuntimeError> {
     if let Some(value) = number.as_i64() {
-        return Value::from(value);
+        return rune::to_value(value);
     }
     if let Some(value) = number.as_u64() {
-        return Value::from(value);
+        return rune::to_value(value);
     }
-    Value::from(number.as_f64().unwrap_or(f64::NAN))
+    rune::to_value(number.as_f64().unwrap_or(f64::NAN))
 }
 
 /// Brings a value out of the language as JSON of at most about `bytes_max` bytes; returns how
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_has_no_json_form_is_named() {
-        let bytes = Value::try_from(Bytes::new()).unwrap();
+        let bytes = Value::new(Bytes::new()).unwrap();
         let error = to_json(&bytes, 50).unwrap_err().to_string();
         assert!(error.contains("Bytes"), "{error}");
     }
