@@ -164,13 +164,13 @@ async fn nesting_without_brackets_ends_the_worker_at_most() {
 
 #[tokio::test]
 async fn a_list_that_grows_without_end_uses_up_its_memory() {
-    let text = "pub fn main() { let list = []; loop { list.push(\"more\".to_owned()); } }";
+    let text = "pub fn main() { let list = []; loop { list.push(`more ${list.len()}`); } }";
     assert_eq!(stopped_by(text, patient()).await.unwrap(), "memory");
 }
 
 #[tokio::test]
 async fn a_string_that_doubles_uses_up_its_memory() {
-    let text = "pub fn main() { let s = \"x\".to_owned(); loop { s.push_str(s.clone()); } }";
+    let text = "pub fn main() { let s = \"x\"; loop { s = `${s}${s}`; } }";
     assert_eq!(stopped_by(text, patient()).await.unwrap(), "memory");
 }
 

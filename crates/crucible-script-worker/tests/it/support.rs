@@ -1,6 +1,7 @@
 //! A daemon for tests: it starts the worker's program and answers host calls from memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,10 +31,11 @@ pub(crate) fn script(text: &str) -> Arc<ScriptSource> {
 
 /// A script whose first file is its entry.
 pub(crate) fn files(files: &[(&str, &str)]) -> Arc<ScriptSource> {
-    let version = files.iter().map(|(_, text)| *text).collect::<String>();
+    let mut hasher = DefaultHasher::new();
+    files.hash(&mut hasher);
     Arc::new(ScriptSource {
         script: "test".to_owned(),
-        version,
+        version: hasher.finish().to_string(),
         entry: files[0].0.to_owned(),
         files: files
             .iter()
