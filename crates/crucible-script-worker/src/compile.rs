@@ -30,6 +30,7 @@ pub(crate) struct Program {
 pub(crate) struct Entry {
     pub(crate) hash: Hash,
     pub(crate) arguments: usize,
+    pub(crate) is_async: bool,
 }
 
 /// Compiles a script.
@@ -202,6 +203,7 @@ fn collect_items(
                 let entry = Entry {
                     hash: Hash::type_hash(&names),
                     arguments,
+                    is_async: function.async_token.is_some(),
                 };
                 let name = path.join("::");
                 found(

@@ -161,9 +161,7 @@ impl Engine {
         let mut vm = Vm::new(Arc::clone(&self.runtime), Arc::clone(&loaded.unit));
         let mut execution =
             Execution::new(&self.link, &loaded.script, &loaded.sources, call.budget);
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            execution.run(&mut vm, entry.hash, call)
-        }));
+        let caught = catch_unwind(AssertUnwindSafe(|| execution.run(&mut vm, entry, call)));
         *instructions = execution.instructions();
         caught.unwrap_or_else(|_| {
             // What the machine holds may be in any state: it is not even taken apart.

@@ -1,17 +1,17 @@
 //! One call of a function: its budget, its value, and why it has none.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use crucible_script::protocol::{Call, Fault, Limit, ScriptSource};
 use crucible_services::script::Budget;
 use rune::alloc::limit;
-use rune::runtime::{Future, GeneratorState, Value, VmError, VmExecution, VmResult, budget};
+use rune::runtime::{GeneratorState, Value, VmError, VmExecution, VmResult, budget};
 use rune::{Sources, Unit, Vm};
 use serde_json::Value as Json;
 
-use crate::compile::line_and_column;
+use crate::compile::{Entry, line_and_column};
 use crate::host::Refusal;
 use crate::link::Link;
 use crate::value::{ValueError, to_json, to_rune};
@@ -58,7 +58,7 @@ impl<'a> Execution<'a> {
     pub(crate) fn run(
         &mut self,
         vm: &mut Vm,
-        function: rune::Hash,
+        function: &Entry,
         call: &mut Call,
     ) -> Result<Json, Fault> {
         let memory = self.budget.memory_bytes.min(MEMORY_BYTES_MAX);
@@ -76,7 +76,7 @@ impl<'a> Execution<'a> {
     fn evaluate(
         &mut self,
         vm: &mut Vm,
-        function: rune::Hash,
+        function: &Entry,
         arguments: Vec<Json>,
     ) -> Result<Value, Fault> {
         let mut values = rune::alloc::Vec::new();
@@ -86,8 +86,12 @@ impl<'a> Execution<'a> {
             pushed.map_err(|error| self.fault(&VmError::from(error)))?;
         }
         let mut execution = vm
-            .execute(function, values)
+            .execute(function.hash, values)
             .map_err(|error| self.fault(&error))?;
+        if function.is_async {
+            let body = async { execution.async_complete().await };
+            return self.wait(body);
+        }
         let value = self.resume(&mut execution)?;
         match value.clone().into_future() {
             Ok(future) => self.wait(future),
@@ -120,16 +124,17 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Runs an async function's body. Host calls wait in place, so it never has to be woken.
-    fn wait(&mut self, future: Future) -> Result<Value, Fault> {
+    /// Runs an async function's body. Host calls wait in place, so it never has to be woken. It
+    /// is not run in slices: an inner future that was stopped between two cannot go on.
+    fn wait(&mut self, future: impl Future<Output = VmResult<Value>>) -> Result<Value, Fault> {
         let mut future = pin!(future);
         let instructions = self.instructions_left;
-        let (polled, all_used) = with_instructions(instructions, || {
-            future
-                .as_mut()
-                .poll(&mut TaskContext::from_waker(Waker::noop()))
-        });
-        self.instructions_left = 0;
+        let mut context = TaskContext::from_waker(Waker::noop());
+        let poll = || future.as_mut().poll(&mut context);
+        let (polled, all_used) = with_instructions(instructions, poll);
+        if all_used {
+            self.instructions_left = 0;
+        }
         match polled {
             Poll::Ready(VmResult::Ok(value)) => Ok(value),
             Poll::Ready(VmResult::Err(_)) if all_used => Err(self.stopped_or(Limit::Instructions)),
