@@ -3,6 +3,7 @@
 mod calls;
 mod compiling;
 mod deaths;
+mod docs;
 mod faults;
 mod sandbox;
 mod support;
