@@ -241,3 +241,53 @@ fn a_worker_ends_when_the_pipe_is_closed() {
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
 }
+
+/// A daemon that is killed with a script in native code on its hands, which notices nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_killed_daemon_leaves_no_worker() {
+    use crucible_script::protocol::{Call, ToWorker};
+    use crucible_services::script::Budget;
+
+    let program = command().program;
+    // The shell stands for the daemon: it is the worker's parent, and not the one that holds the
+    // other end of the pipe, so that the worker does not end for want of input.
+    let mut daemon = Command::new("/bin/sh")
+        .args(["-c", "exec 3<&0; \"$0\" <&3 & echo $! >&2; wait"])
+        .arg(&program)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pid = String::new();
+    let mut stderr = std::io::BufReader::new(daemon.stderr.take().unwrap());
+    std::io::BufRead::read_line(&mut stderr, &mut pid).unwrap();
+    let pid: u32 = pid.trim().parse().unwrap();
+
+    let text = "pub fn main() { log::info(\"on\"); (0..100_000_000_000).iter().sum::<i64>() }";
+    let stdin = daemon.stdin.as_mut().unwrap();
+    let load = encode(&ToWorker::Load(script(text))).unwrap();
+    stdin.write_all(&load).unwrap();
+    let call = encode(&ToWorker::Call(Call {
+        call: 1,
+        script: "test".to_owned(),
+        function: "main".to_owned(),
+        arguments: vec![],
+        budget: Budget::default(),
+    }));
+    stdin.write_all(&call.unwrap()).unwrap();
+    let mut heard = String::new();
+    let stdout = daemon.stdout.as_mut().unwrap();
+    while !heard.contains("\"on\"") {
+        let mut some = [0; 512];
+        let read = stdout.read(&mut some).unwrap();
+        assert!(read > 0, "{heard}");
+        heard.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    test_kill_process(pid_of(pid)).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    gone(pid).await;
+}
