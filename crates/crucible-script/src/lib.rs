@@ -5,7 +5,16 @@
 //! keeps workers warm and starts new ones. The other end is the crate `crucible-script-worker`,
 //! the only one that links the language itself. [`host`] lists what scripts can ask for.
 
+pub mod capability;
+mod cron;
+mod glob;
 pub mod host;
+pub mod manifest;
+mod nearest;
+mod planner;
 pub mod pool;
 pub mod protocol;
+mod schema;
 pub mod worker;
+
+pub use cron::CronLine;
