@@ -12,7 +12,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::time::{CivilDate, CivilDateTime, CivilTime, CronDateTime, Resolution, Weekday};
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
 /// The longest cron line, in bytes.
 const BYTES_MAX: usize = 128;
@@ -65,7 +65,7 @@ impl CronLine {
     /// Returns the first time after `now` that the line names, on the clock of `zone`.
     #[must_use]
     pub fn after(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let wall = Wall(now.to_zoned(zone.clone()));
+        let wall = Wall(now.to_zoned_datetime(zone.clone()));
         let next = self.cron.find_next_occurrence(&wall, false).ok()?;
         Some(next.0.timestamp())
     }
@@ -87,7 +87,7 @@ impl Eq for CronLine {}
 
 /// The clock on a wall somewhere.
 #[derive(Clone)]
-struct Wall(Zoned);
+struct Wall(ZonedDateTime);
 
 impl CronDateTime for Wall {
     fn to_civil(&self) -> CivilDateTime {
@@ -114,9 +114,9 @@ impl CronDateTime for Wall {
 
     fn resolve_civil(&self, civil: CivilDateTime) -> Result<Resolution<Self>, CronError> {
         let at = to_jiff(civil).ok_or(CronError::InvalidDate)?;
-        let ambiguous = self.0.time_zone().to_ambiguous_zoned(at);
+        let ambiguous = self.0.time_zone().to_ambiguous_zoned_datetime(at);
         let wall =
-            |zoned: Result<Zoned, jiff::Error>| zoned.map(Self).map_err(|_| CronError::InvalidTime);
+            |zoned: Result<ZonedDateTime, jiff::Error>| zoned.map(Self).map_err(|_| CronError::InvalidTime);
         Ok(match ambiguous.offset() {
             AmbiguousOffset::Unambiguous { .. } => {
                 Resolution::Single(wall(ambiguous.unambiguous())?)
