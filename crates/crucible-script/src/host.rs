@@ -155,7 +155,8 @@ pub const HOST_FUNCTIONS: &[HostFunction] = &[
         "clock.now",
         &[],
         None,
-        "Returns the time: `utc` and `local` (RFC 3339), `date` (of the local clock), `unix_ms`.",
+        "Returns the time: `utc`, and of the local clock `local`, `date` and `weekday` (1 is Monday); \
+         `unix_ms`.",
     ),
 ];
 
