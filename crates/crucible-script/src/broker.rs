@@ -17,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use crucible_services::events::{Cause, DaemonEvent, EventPayload, EventSource, EventType, ScriptEventType};
+use crucible_services::events::{
+    Cause, DaemonEvent, EventPayload, EventSource, EventType, ScriptEventType,
+};
 use crucible_services::note_writer::Author;
 use crucible_services::script::LogLine;
 use crucible_services::service_traits::ServiceContext;
@@ -35,6 +37,8 @@ use crate::worker::HostCalls;
 
 /// The most log lines and told writes of one call that are given back with its value.
 const KEPT_MAX: usize = 1000;
+/// How many denied capabilities of one call are told.
+const DENIED_MAX: usize = 20;
 
 /// What all calls share.
 #[derive(Clone, Debug)]
@@ -123,7 +127,12 @@ impl Broker {
     }
 
     fn write_line(&self, level: Level, message: &str) {
-        let line = log::line(level, &self.visit.function, message, self.visit.cause.as_ref());
+        let line = log::line(
+            level,
+            &self.visit.function,
+            message,
+            self.visit.cause.as_ref(),
+        );
         {
             let mut kept = self.kept();
             if kept.log.len() < KEPT_MAX {
@@ -156,11 +165,16 @@ impl Broker {
     }
 
     async fn tell_denied(&self, capability: Capability) {
-        let is_first = self.kept().denied.insert(capability.clone());
-        if !is_first {
-            return;
+        {
+            let mut kept = self.kept();
+            if kept.denied.len() >= DENIED_MAX || !kept.denied.insert(capability.clone()) {
+                return;
+            }
         }
-        self.write_line(Level::Warn, &format!("denied: `{capability}` is not granted"));
+        self.write_line(
+            Level::Warn,
+            &format!("denied: `{capability}` is not granted"),
+        );
         self.publish(EventType::Script(ScriptEventType::Denied {
             script: self.visit.script.clone(),
             capability: capability.to_string(),
@@ -301,7 +315,10 @@ impl Arguments<'_> {
     fn all<const N: usize>(&self) -> Result<[Value; N], HostError> {
         self.arguments.clone().try_into().map_err(|_| {
             let given = self.arguments.len();
-            HostError::new("invalid", format!("{} takes {N} arguments, not {given}", self.name))
+            HostError::new(
+                "invalid",
+                format!("{} takes {N} arguments, not {given}", self.name),
+            )
         })
     }
 }
@@ -315,6 +332,3 @@ fn read<T: DeserializeOwned>(index: usize, name: &str, value: Value) -> Result<T
         HostError::new("invalid", format!("{name}: `{argument}`: {error}"))
     })
 }
-
-#[cfg(test)]
-mod tests;

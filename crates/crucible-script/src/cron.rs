@@ -115,8 +115,9 @@ impl CronDateTime for Wall {
     fn resolve_civil(&self, civil: CivilDateTime) -> Result<Resolution<Self>, CronError> {
         let at = to_jiff(civil).ok_or(CronError::InvalidDate)?;
         let ambiguous = self.0.time_zone().to_ambiguous_zoned_datetime(at);
-        let wall =
-            |zoned: Result<ZonedDateTime, jiff::Error>| zoned.map(Self).map_err(|_| CronError::InvalidTime);
+        let wall = |zoned: Result<ZonedDateTime, jiff::Error>| {
+            zoned.map(Self).map_err(|_| CronError::InvalidTime)
+        };
         Ok(match ambiguous.offset() {
             AmbiguousOffset::Unambiguous { .. } => {
                 Resolution::Single(wall(ambiguous.unambiguous())?)

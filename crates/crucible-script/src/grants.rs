@@ -68,7 +68,8 @@ pub(crate) async fn keep(
     let write = match &grant {
         None => StateWrite::remove(script),
         Some(grant) => {
-            let json = serde_json::to_vec(grant).map_err(|error| Error::Failed(error.to_string()))?;
+            let json =
+                serde_json::to_vec(grant).map_err(|error| Error::Failed(error.to_string()))?;
             StateWrite::put(script, json)
         }
     };
@@ -90,7 +91,9 @@ mod tests {
     async fn a_grant_is_kept_and_taken_back() {
         let state = MemoryState::default();
         assert_eq!(load(&state, "a").await.unwrap(), None);
-        let kept = keep(&state, "a", "hash", &[Capability::Kv], "cli").await.unwrap();
+        let kept = keep(&state, "a", "hash", &[Capability::Kv], "cli")
+            .await
+            .unwrap();
         assert_eq!(load(&state, "a").await.unwrap(), kept);
         assert_eq!(kept.unwrap().capabilities(), [Capability::Kv]);
         keep(&state, "a", "hash", &[], "cli").await.unwrap();

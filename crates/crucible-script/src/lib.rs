@@ -1,20 +1,50 @@
 //! The Script Engine of Crucible: scripts run in worker processes that have no authority of their
 //! own; whatever a script wants from the daemon it asks for over a pipe.
 //!
-//! [`protocol`] says what is spoken over that pipe, [`worker`] is the daemon's end of it, [`pool`]
-//! keeps workers warm and starts new ones. The other end is the crate `crucible-script-worker`,
-//! the only one that links the language itself. [`host`] lists what scripts can ask for.
+//! [`ScriptService`] is the engine: it finds scripts in a folder, keeps what persons granted them,
+//! wakes them by events and by the clock, offers their tools, and answers what they ask for
+//! through a broker that looks at the grants first. [`manifest`] says what a script can say about
+//! itself, [`capability`] what it can be allowed, [`host`] what it can ask for.
+//!
+//! [`protocol`] says what is spoken over the pipe, [`worker`] is the daemon's end of it, [`pool`]
+//! keeps workers warm and starts new ones; [`rehearsal`] tries scripts out without a daemon. The other end is the crate `crucible-script-worker`,
+//! the only one that links the language itself.
 
+mod broker;
+mod calling;
 pub mod capability;
+mod config;
 mod cron;
+mod engine;
 mod glob;
+mod grants;
 pub mod host;
+mod isolated;
+mod job;
+mod log;
 pub mod manifest;
 mod nearest;
+pub mod package;
 mod planner;
 pub mod pool;
 pub mod protocol;
+mod queue;
+mod rate;
+pub mod rehearsal;
+mod runner;
+mod runs;
+mod scheduling;
 mod schema;
+mod scopes;
+mod service;
+mod serving;
+mod slot;
+mod tools;
+mod version;
+mod wake;
+mod watching;
 pub mod worker;
 
+pub use config::{ScriptConfig, ScriptHost};
 pub use cron::CronLine;
+pub use service::{SERVICE_NAME, ScriptService};

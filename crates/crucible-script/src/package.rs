@@ -52,7 +52,10 @@ impl Package {
         let manifest = Manifest::parse(&name, &text)?;
         let files = read_sources(folder)?;
         if !files.contains_key(ENTRY) {
-            return Err(fault(ENTRY, "the file is missing; a script's code begins there"));
+            return Err(fault(
+                ENTRY,
+                "the file is missing; a script's code begins there",
+            ));
         }
         let version = version_of(&text, &files);
         Ok(Self {
@@ -111,8 +114,12 @@ fn source_paths(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     let mut folders = vec![(folder.to_owned(), 0)];
     while let Some((below, depth)) = folders.pop() {
-        let entries = fs::read_dir(&below)
-            .map_err(|error| fault(&relative(folder, &below), format!("cannot be listed: {error}")))?;
+        let entries = fs::read_dir(&below).map_err(|error| {
+            fault(
+                &relative(folder, &below),
+                format!("cannot be listed: {error}"),
+            )
+        })?;
         for entry in entries.filter_map(Result::ok) {
             let path = entry.path();
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -124,7 +131,10 @@ fn source_paths(folder: &Path) -> Result<Vec<PathBuf>, Error> {
             }
         }
         if found.len() > FILES_MAX {
-            return Err(fault(ENTRY, format!("the script has more than {FILES_MAX} files")));
+            return Err(fault(
+                ENTRY,
+                format!("the script has more than {FILES_MAX} files"),
+            ));
         }
     }
     found.sort();
@@ -229,9 +239,19 @@ mod tests {
         let refused = Package::read(&folder).unwrap_err();
         assert!(refused.to_string().starts_with("main.rn"), "{refused}");
         fs::write(folder.join("main.rn"), [0xff, 0xfe]).unwrap();
-        assert!(Package::read(&folder).unwrap_err().to_string().contains("UTF-8"));
+        assert!(
+            Package::read(&folder)
+                .unwrap_err()
+                .to_string()
+                .contains("UTF-8")
+        );
         fs::write(folder.join("main.rn"), "x".repeat(300_000)).unwrap();
-        assert!(Package::read(&folder).unwrap_err().to_string().contains("larger than"));
+        assert!(
+            Package::read(&folder)
+                .unwrap_err()
+                .to_string()
+                .contains("larger than")
+        );
         fs::remove_file(folder.join("script.toml")).unwrap();
         assert!(matches!(Package::read(&folder), Err(Error::Manifest(_))));
     }
@@ -244,6 +264,9 @@ mod tests {
         fs::write(&secret, "x").unwrap();
         std::os::unix::fs::symlink(&secret, folder.join("main.rn")).unwrap();
         let refused = Package::read(&folder).unwrap_err();
-        assert!(refused.to_string().contains("links are not followed"), "{refused}");
+        assert!(
+            refused.to_string().contains("links are not followed"),
+            "{refused}"
+        );
     }
 }

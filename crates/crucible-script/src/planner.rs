@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::manifest::{Missed, Schedule, Zone};
+use crate::runs::Past;
 
 /// How late a call may begin before its time counts as missed.
 const LATE_MAX: Duration = Duration::from_secs(60);
@@ -55,11 +56,11 @@ pub(crate) struct Turn {
 }
 
 impl Planner {
-    /// Plans from `now` on. `last` says for each schedule when it ran last, if it is known;
-    /// `seed` makes the jitter of one script differ from another's.
+    /// Plans from `now` on. `pasts` says what is known of each schedule; `seed` makes the jitter
+    /// of one script differ from another's.
     pub(crate) fn new(
         schedules: &[Schedule],
-        last: &[Option<Timestamp>],
+        pasts: &[Past],
         now: Timestamp,
         local: TimeZone,
         seed: impl Into<String>,
@@ -70,17 +71,17 @@ impl Planner {
             lines: Vec::new(),
         };
         for (index, schedule) in schedules.iter().enumerate() {
-            let last = last.get(index).copied().flatten();
+            let past = pasts.get(index).copied();
             planner.lines.push(Line {
                 schedule: schedule.clone(),
-                last,
+                last: past.and_then(|past| past.last),
                 due: None,
                 begins: None,
                 is_running: false,
             });
-            let from = match (schedule.missed, last) {
+            let from = match (schedule.missed, past) {
                 // A clock that was set back must not make it wait for what it has passed.
-                (Missed::Once, Some(last)) => last.min(now),
+                (Missed::Once, Some(past)) => past.last.unwrap_or(past.since).min(now),
                 _ => now,
             };
             planner.plan(index, from);
@@ -178,7 +179,11 @@ mod tests {
     }
 
     fn planner(schedule: Schedule, last: Option<&str>, now: &str) -> Planner {
-        Planner::new(&[schedule], &[last.map(at)], at(now), TimeZone::UTC, "seed")
+        let past = Past {
+            since: at(last.unwrap_or(now)),
+            last: last.map(at),
+        };
+        Planner::new(&[schedule], &[past], at(now), TimeZone::UTC, "seed")
     }
 
     fn due(planner: &mut Planner, now: &str) -> Vec<Timestamp> {

@@ -27,7 +27,10 @@ impl Broker {
         if !self.visit.scopes.may_emit(&name) {
             return Err(self.deny(Capability::EventsEmit(name)).await);
         }
-        let depth = self.visit.cause.map_or(0, |cause| cause.depth.saturating_add(1));
+        let depth = self
+            .visit
+            .cause
+            .map_or(0, |cause| cause.depth.saturating_add(1));
         let causes_max = self.desk.config.causes_max;
         if depth > causes_max {
             let message = format!(
@@ -61,12 +64,19 @@ impl Broker {
         };
         match context.events.publish(event).await {
             Ok(_receipt) => Ok(json!(id)),
-            Err(error) => Err(HostError::new("failed", format!("the event was not taken: {error}"))),
+            Err(error) => Err(HostError::new(
+                "failed",
+                format!("the event was not taken: {error}"),
+            )),
         }
     }
 
     fn take_turn(&self) -> Result<(), HostError> {
-        let mut emits = self.visit.emits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut emits = self
+            .visit
+            .emits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if emits.take(Instant::now()) {
             return Ok(());
         }

@@ -31,7 +31,8 @@ pub(super) struct Conversation {
 
 impl Broker {
     pub(super) async fn embed(&self, texts: Vec<String>) -> Answer {
-        self.require(Capability::Inference("embed".to_owned())).await?;
+        self.require(Capability::Inference("embed".to_owned()))
+            .await?;
         if texts.len() > TEXTS_MAX {
             let message = format!("at most {TEXTS_MAX} texts are embedded at a time");
             return Err(HostError::new("invalid", message));
@@ -47,7 +48,8 @@ impl Broker {
     }
 
     pub(super) async fn generate(&self, conversation: Conversation) -> Answer {
-        self.require(Capability::Inference("generate".to_owned())).await?;
+        self.require(Capability::Inference("generate".to_owned()))
+            .await?;
         if self.is_rehearsal(|| format!("generate text with {}", conversation.model)) {
             return Ok(json!({ "text": "" }));
         }
@@ -65,7 +67,10 @@ impl Broker {
 
     fn engine(&self) -> Result<&Arc<dyn InferenceEngine>, HostError> {
         self.desk.host.inference.as_ref().ok_or_else(|| {
-            HostError::new("unavailable", "the Inference Engine is not part of this daemon")
+            HostError::new(
+                "unavailable",
+                "the Inference Engine is not part of this daemon",
+            )
         })
     }
 }
@@ -78,4 +83,3 @@ fn of_engine(error: &Error) -> HostError {
     };
     HostError::new(kind, error.to_string())
 }
-

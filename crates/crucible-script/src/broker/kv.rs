@@ -1,6 +1,5 @@
 //! `kv`: small values that a script keeps for good, apart from every other script's.
 
-use crucible_services::service_traits::StateStore as _;
 use crucible_services::state_store::{self, StateWrite};
 use serde_json::Value;
 
@@ -21,8 +20,12 @@ impl Broker {
         let kept = self.desk.host.state.get(&self.namespace(), &key).await;
         match kept.map_err(|error| of_state(&error))? {
             None => Ok(Value::Null),
-            Some(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| HostError::new("failed", format!("the value of {key:?} is damaged: {error}"))),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                HostError::new(
+                    "failed",
+                    format!("the value of {key:?} is damaged: {error}"),
+                )
+            }),
         }
     }
 
@@ -34,13 +37,21 @@ impl Broker {
         let bytes = value.to_string().into_bytes();
         let state = &self.desk.host.state;
         let namespace = self.namespace();
-        let before = state.get(&namespace, &key).await.map_err(|error| of_state(&error))?;
+        let before = state
+            .get(&namespace, &key)
+            .await
+            .map_err(|error| of_state(&error))?;
         let before = before.map_or(0, |old| (old.len() + key.len()) as u64);
-        let size = state.size_bytes(&namespace).await.map_err(|error| of_state(&error))?;
+        let size = state
+            .size_bytes(&namespace)
+            .await
+            .map_err(|error| of_state(&error))?;
         let after = size.saturating_sub(before) + (bytes.len() + key.len()) as u64;
         let most = self.desk.config.kv_bytes_max;
         if after > most {
-            let message = format!("the script would keep {after} bytes, and may keep {most}; remove some keys");
+            let message = format!(
+                "the script would keep {after} bytes, and may keep {most}; remove some keys"
+            );
             return Err(HostError::new("invalid", message));
         }
         if self.is_rehearsal(|| format!("keep {} bytes under {key:?}", bytes.len())) {
@@ -66,7 +77,12 @@ impl Broker {
     }
 
     async fn kv_write(&self, write: StateWrite) -> Answer {
-        let outcome = self.desk.host.state.write(&self.namespace(), vec![write]).await;
+        let outcome = self
+            .desk
+            .host
+            .state
+            .write(&self.namespace(), vec![write])
+            .await;
         outcome.map_err(|error| of_state(&error))?;
         Ok(Value::Null)
     }

@@ -36,7 +36,9 @@ impl Broker {
         let store = self.desk.host.store.as_ref();
         let limit = options.limit.unwrap_or(ListRequest::LIMIT_DEFAULT);
         let limit = limit.clamp(1, ListRequest::LIMIT_MAX);
-        let tag = options.tag.map(|tag| tag.trim_start_matches('#').to_owned());
+        let tag = options
+            .tag
+            .map(|tag| tag.trim_start_matches('#').to_owned());
         if scopes.reads_all() {
             let request = ListRequest {
                 folder: options.folder,
@@ -65,14 +67,26 @@ impl Broker {
     pub(super) async fn search(&self, query: String, options: SearchOptions) -> Answer {
         self.require_reading().await?;
         let scopes = &self.visit.scopes;
-        let limit = options.limit.unwrap_or(10).clamp(1, SearchRequest::LIMIT_MAX);
+        let limit = options
+            .limit
+            .unwrap_or(10)
+            .clamp(1, SearchRequest::LIMIT_MAX);
         let reads_all = scopes.reads_all();
-        let tags = options.tags.iter().map(|tag| tag.trim_start_matches('#').to_owned());
+        let tags = options
+            .tags
+            .iter()
+            .map(|tag| tag.trim_start_matches('#').to_owned());
         let request = SearchRequest {
             query,
             // Hidden notes take places of the answer, so more is asked for than is wanted.
-            limit: if reads_all { limit } else { SearchRequest::LIMIT_MAX },
-            folder: options.folder.or_else(|| scopes.read_folder().map(str::to_owned)),
+            limit: if reads_all {
+                limit
+            } else {
+                SearchRequest::LIMIT_MAX
+            },
+            folder: options
+                .folder
+                .or_else(|| scopes.read_folder().map(str::to_owned)),
             tags: tags.collect(),
             mode: options.mode,
         };

@@ -24,7 +24,7 @@ impl Broker {
         if self.visit.scopes.reads_some() {
             Ok(())
         } else {
-            Err(self.deny(Capability::NotesRead("..".to_owned())).await)
+            Err(self.deny(Capability::NotesRead("**".to_owned())).await)
         }
     }
 
@@ -69,7 +69,10 @@ impl Broker {
         };
         match named.as_slice() {
             [] => Err(not_found(reference)),
-            [only] => store.note(&only.path).await.map_err(|_| not_found(reference)),
+            [only] => store
+                .note(&only.path)
+                .await
+                .map_err(|_| not_found(reference)),
             several => {
                 let paths: Vec<&str> = several.iter().map(|note| note.path.as_str()).collect();
                 let shown = paths[..paths.len().min(CANDIDATES_MAX)].join(", ");
@@ -98,8 +101,14 @@ pub(super) async fn visible_notes(
             limit: ListRequest::LIMIT_MAX,
             cursor,
         };
-        let page = store.list_notes(request).await.map_err(|error| of_store(&error))?;
-        let visible = page.notes.into_iter().filter(|note| scopes.may_read(&note.path));
+        let page = store
+            .list_notes(request)
+            .await
+            .map_err(|error| of_store(&error))?;
+        let visible = page
+            .notes
+            .into_iter()
+            .filter(|note| scopes.may_read(&note.path));
         found.extend(visible);
         cursor = page.next_cursor;
         if cursor.is_none() {

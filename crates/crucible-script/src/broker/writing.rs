@@ -1,11 +1,10 @@
 //! Changes of notes: looked at by their resolved path, made through the writer with the hash that
 //! the script has seen, told instead of made in a dry run.
 
-use crucible_services::data_store::DataStore as _;
 use crucible_services::note_writer::{
-    self, CreateNote, DeleteNote, Edit, EditNote, MoveNote, NoteWriter as _, Written,
+    self, CreateNote, DeleteNote, Edit, EditNote, MoveNote, Written,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::reading::written;
 use super::{Answer, Broker};
@@ -17,7 +16,7 @@ const TRIES_MAX: usize = 4;
 
 impl Broker {
     pub(super) async fn create(&self, path: String, text: String) -> Answer {
-        let path = self.writable_new(&path).await?;
+        let path = self.writable(&path).await?;
         if self.is_rehearsal(|| format!("create {path} ({} bytes)", text.len())) {
             return Ok(written(&path, None));
         }
@@ -51,7 +50,10 @@ impl Broker {
             Err(note_writer::Error::NotFound { .. }) => {}
             outcome => return answer(outcome),
         }
-        let request = CreateNote { path: path.clone(), text: text.clone() };
+        let request = CreateNote {
+            path: path.clone(),
+            text: text.clone(),
+        };
         match self.desk.host.writer.create(request, self.author()).await {
             // Somebody else created it in between.
             Err(note_writer::Error::Exists { .. }) => {
@@ -68,15 +70,19 @@ impl Broker {
         text: String,
     ) -> Answer {
         let path = self.writable(&path).await?;
-        if self.is_rehearsal(|| format!("append {} bytes to {path} below {heading:?}", text.len())) {
+        if self.is_rehearsal(|| format!("append {} bytes to {path} below {heading:?}", text.len()))
+        {
             return Ok(written(&path, None));
         }
-        answer(self.add(&path, Edit::AppendToSection { heading, text }).await)
+        answer(
+            self.add(&path, Edit::AppendToSection { heading, text })
+                .await,
+        )
     }
 
     pub(super) async fn rename(&self, from: String, to: String, seen: String) -> Answer {
         let from = self.writable(&from).await?;
-        let to = self.writable_new(&to).await?;
+        let to = self.writable(&to).await?;
         let update_links = self.may_write_all_linking(&from).await;
         if self.is_rehearsal(|| format!("move {from} to {to}")) {
             return Ok(written(&to, Some(&seen)));
@@ -106,7 +112,9 @@ impl Broker {
 
     /// Makes an edit that does not depend on what the note holds, so a conflict is no obstacle.
     async fn add(&self, path: &str, edit: Edit) -> Result<Written, note_writer::Error> {
-        let missing = || note_writer::Error::NotFound { path: path.to_owned() };
+        let missing = || note_writer::Error::NotFound {
+            path: path.to_owned(),
+        };
         let note = self.desk.host.store.note(path).await;
         let summary = note.map_err(|_| missing())?.summary;
         if summary.path != path {
@@ -121,9 +129,10 @@ impl Broker {
                 edits: vec![edit.clone()],
             };
             match self.desk.host.writer.edit(request, self.author()).await {
-                Err(note_writer::Error::Conflict { current: Some(current), .. })
-                    if tries < TRIES_MAX =>
-                {
+                Err(note_writer::Error::Conflict {
+                    current: Some(current),
+                    ..
+                }) if tries < TRIES_MAX => {
                     seen = current;
                     tries += 1;
                 }
@@ -133,27 +142,10 @@ impl Broker {
         }
     }
 
-    /// Returns the resolved path of a note that the script may change.
-    async fn writable(&self, reference: &str) -> Result<String, HostError> {
-        // A name is resolved only among what may be read; else it is taken as the path itself.
-        let resolved = match self.visit.scopes.reads_some() {
-            true => self.visible(reference).await.ok().map(|note| note.summary.path),
-            false => None,
-        };
-        let path = match resolved {
-            Some(path) => path,
-            None => canonical(reference)?,
-        };
-        self.check_write(path).await
-    }
-
-    /// Returns the path of a note that the script may create.
-    async fn writable_new(&self, path: &str) -> Result<String, HostError> {
+    /// Returns the resolved path of a note that the script may create or change. Changes name
+    /// paths, never titles: the writer touches exactly the file that was looked at here.
+    async fn writable(&self, path: &str) -> Result<String, HostError> {
         let path = canonical(path)?;
-        self.check_write(path).await
-    }
-
-    async fn check_write(&self, path: String) -> Result<String, HostError> {
         if self.visit.read_only {
             let message = "this tool says `read_only = true`, so it cannot change notes";
             return Err(HostError::new("denied", message));
@@ -179,18 +171,29 @@ impl Broker {
 
 /// Returns the one way to write a vault path: relative, with `.md`, without detours.
 fn canonical(path: &str) -> Result<String, HostError> {
-    let invalid = |why: &str| HostError::new("invalid", format!("{path:?} cannot be a note's path: {why}"));
+    let invalid = |why: &str| {
+        HostError::new(
+            "invalid",
+            format!("{path:?} cannot be a note's path: {why}"),
+        )
+    };
     if path.is_empty() || path.starts_with('/') {
         return Err(invalid("it must be relative to the vault"));
     }
     if path.contains('\\') || path.chars().any(char::is_control) {
-        return Err(invalid("it has a backslash or a control character; folders are parted by /"));
+        return Err(invalid(
+            "it has a backslash or a control character; folders are parted by /",
+        ));
     }
     if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(invalid("it has empty parts, . or .."));
     }
     let has_ending = path.len() > 3 && path.to_ascii_lowercase().ends_with(".md");
-    Ok(if has_ending { path.to_owned() } else { format!("{path}.md") })
+    Ok(if has_ending {
+        path.to_owned()
+    } else {
+        format!("{path}.md")
+    })
 }
 
 fn describe(edits: &[Edit]) -> String {
@@ -222,7 +225,9 @@ fn answer(outcome: Result<Written, note_writer::Error>) -> Answer {
     let kind = match &error {
         note_writer::Error::NotFound { .. } => "not_found",
         note_writer::Error::Exists { .. } => "exists",
-        note_writer::Error::InvalidPath { .. } | note_writer::Error::EditRefused { .. } => "invalid",
+        note_writer::Error::InvalidPath { .. } | note_writer::Error::EditRefused { .. } => {
+            "invalid"
+        }
         note_writer::Error::Conflict { .. } => "conflict",
         note_writer::Error::ReadOnly { .. } => "unavailable",
         _ => "failed",
@@ -239,7 +244,9 @@ mod tests {
         assert_eq!(canonical("Log/Today").unwrap(), "Log/Today.md");
         assert_eq!(canonical("Log/Today.md").unwrap(), "Log/Today.md");
         assert_eq!(canonical("v1.2").unwrap(), "v1.2.md");
-        for path in ["", "/a", "../a", "a/../b", "a//b", "./a", "a\\b", "a\nb", "a/"] {
+        for path in [
+            "", "/a", "../a", "a/../b", "a//b", "./a", "a\\b", "a\nb", "a/",
+        ] {
             assert_eq!(canonical(path).unwrap_err().kind, "invalid", "{path:?}");
         }
     }

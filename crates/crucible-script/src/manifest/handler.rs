@@ -21,14 +21,14 @@ pub struct Handler {
     pub function: String,
 }
 
-/// The categories that event names begin with.
-const CATEGORIES: [&str; 9] = [
+/// The categories that event names begin with. Those about scripts are for persons alone: they
+/// can name what a script was not allowed to see.
+const CATEGORIES: [&str; 8] = [
     "filesystem",
     "database",
     "external",
     "mcp",
     "inference",
-    "script",
     "service",
     "system",
     "custom",
