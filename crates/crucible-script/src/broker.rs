@@ -332,3 +332,6 @@ fn read<T: DeserializeOwned>(index: usize, name: &str, value: Value) -> Result<T
         HostError::new("invalid", format!("{name}: `{argument}`: {error}"))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@
 //! itself, [`capability`] what it can be allowed, [`host`] what it can ask for.
 //!
 //! [`protocol`] says what is spoken over the pipe, [`worker`] is the daemon's end of it, [`pool`]
-//! keeps workers warm and starts new ones; [`rehearsal`] tries scripts out without a daemon. The other end is the crate `crucible-script-worker`,
-//! the only one that links the language itself.
+//! keeps workers warm and starts new ones; [`rehearsal`] tries scripts out without a daemon. The
+//! other end is the crate `crucible-script-worker`, the only one that links the language itself.
 
 mod broker;
 mod calling;
@@ -39,6 +39,8 @@ mod scopes;
 mod service;
 mod serving;
 mod slot;
+#[cfg(test)]
+mod testing;
 mod tools;
 mod version;
 mod wake;

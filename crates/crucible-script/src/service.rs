@@ -338,3 +338,6 @@ impl ScriptEngine for ScriptService {
         Ok(self.engine()?.slot(script)?.log(limit))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,10 @@ pub(crate) async fn follow(engine: Arc<Engine>) {
     loop {
         if watcher.is_none() {
             watcher = watch(&config.scripts_dir, hint.clone());
+            if watcher.is_some() {
+                // What changed before the watch began gives no hint.
+                engine.scan().await;
+            }
         }
         tokio::select! {
             () = engine.token.cancelled() => return,

@@ -99,6 +99,11 @@ impl MemoryVault {
         self.notes().insert(path.to_owned(), Arc::from(text));
     }
 
+    /// Removes a note as if somebody else had deleted it.
+    pub fn remove(&self, path: &str) {
+        self.notes().remove(path);
+    }
+
     /// Returns the changes that were made, oldest first.
     #[must_use]
     pub fn made(&self) -> Vec<Change> {
