@@ -7,4 +7,5 @@ mod deaths;
 mod docs;
 mod faults;
 mod sandbox;
+mod service_examples;
 mod support;
