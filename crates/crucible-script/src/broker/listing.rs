@@ -47,7 +47,12 @@ impl Broker {
                 cursor: options.cursor,
             };
             let page = store.list_notes(request).await;
-            return to_json(&page.map_err(|error| of_store(&error))?);
+            let page = page.map_err(|error| of_store(&error))?;
+            return Ok(json!({
+                "notes": to_json(&page.notes)?,
+                "total": page.total,
+                "next_cursor": page.next_cursor,
+            }));
         }
         // The store's cursor could name a hidden note, and its total counts them.
         let (folder, tag) = (options.folder.as_deref(), tag.as_deref());
@@ -92,12 +97,13 @@ impl Broker {
         };
         let answer = self.desk.host.store.search(request).await;
         let mut answer = answer.map_err(|error| of_store(&error))?;
-        if reads_all {
-            return to_json(&answer);
-        }
         answer.hits.retain(|hit| scopes.may_read(&hit.path));
         answer.hits.truncate(limit);
         let mut hits = to_json(&answer.hits)?;
+        let mode = to_json(&answer.mode)?;
+        if reads_all {
+            return Ok(json!({ "hits": hits, "mode": mode, "notices": answer.notices }));
+        }
         // Scores weigh a word by how many notes have it, hidden ones too.
         for hit in hits.as_array_mut().into_iter().flatten() {
             if let Some(hit) = hit.as_object_mut() {
@@ -105,6 +111,6 @@ impl Broker {
                 hit.remove("parts");
             }
         }
-        Ok(json!({ "hits": hits, "mode": to_json(&answer.mode)?, "notices": [] }))
+        Ok(json!({ "hits": hits, "mode": mode, "notices": [] }))
     }
 }
