@@ -2,12 +2,13 @@
 //!
 //! Errors come back as the store gave them; when nobody answers, or not in time, that is
 //! [`data_store::Error::Unavailable`] with the cause and the cure. What a daemon can be told beside
-//! that is in `control` and `writing`, whose errors are [`Error`] and those of
+//! that is in `control`, `writing` and `scripts`, whose errors are [`Error`] and those of
 //! [`NoteWriter`](crucible_services::service_traits::NoteWriter).
 
 mod control;
 mod error;
 mod http;
+mod scripts;
 mod tail;
 mod target;
 mod writing;

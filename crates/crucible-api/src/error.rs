@@ -13,6 +13,7 @@
 mod from;
 mod inference;
 mod into;
+mod scripts;
 
 use std::time::Duration;
 
@@ -82,14 +83,12 @@ pub enum Code {
     NoSuchToken,
     /// This daemon was started without the part that would answer.
     NotOffered,
-    /// Nothing offers the model asked for.
-    ModelMissing,
-    /// The model's files cannot be used.
-    ModelBroken,
-    /// Too much inference is waiting, or who computes asks to wait.
-    Busy,
-    /// Who computes for us failed.
-    ProviderFailed,
+    /// No script has the name asked for.
+    NoSuchScript,
+    /// A script's files or text have a fault.
+    ScriptRefused,
+    /// A script failed, or was stopped.
+    ScriptFailed,
     /// No service has the name asked for.
     NoSuchService,
     /// The service, or the core, does not do what was asked in its present state.
@@ -104,20 +103,21 @@ impl Code {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::InvalidQuery | Self::InvalidBody | Self::InvalidPath => StatusCode::BAD_REQUEST,
-            Self::EditRefused | Self::InvalidSettings => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::EditRefused | Self::InvalidSettings | Self::ScriptRefused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Unauthenticated | Self::TokenRefused => StatusCode::UNAUTHORIZED,
             Self::HostRefused
             | Self::OriginRefused
             | Self::ScopeMissing
             | Self::FormRefused
             | Self::ReadOnly => StatusCode::FORBIDDEN,
-            Self::TooManyAttempts | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::ProviderFailed => StatusCode::BAD_GATEWAY,
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound
             | Self::NoSuchRoute
+            | Self::NoSuchScript
             | Self::NoSuchService
-            | Self::NoSuchToken
-            | Self::ModelMissing => StatusCode::NOT_FOUND,
+            | Self::NoSuchToken => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotOffered => StatusCode::NOT_IMPLEMENTED,
             Self::Ambiguous
@@ -126,7 +126,7 @@ impl Code {
             | Self::Conflict
             | Self::NothingToUndo => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Internal | Self::ServiceFailed | Self::ModelBroken => {
+            Self::Internal | Self::ServiceFailed | Self::ScriptFailed => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             Self::Unavailable | Self::DeadlineExceeded | Self::Overloaded => {

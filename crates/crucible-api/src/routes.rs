@@ -8,6 +8,7 @@ mod metrics;
 mod notes;
 mod openai;
 pub(crate) mod problems;
+pub(crate) mod scripts;
 mod search;
 pub(crate) mod services;
 mod stats;
@@ -26,6 +27,7 @@ use crucible_services::data_store::{
 };
 use crucible_services::events::DaemonEvent;
 use crucible_services::note_writer::{Change, CreateNote, MoveNote, Written};
+use crucible_services::script::{CallOutcome, LogLine, ScriptInfo};
 
 use crate::auth::{self, LoginCode, NewToken, TokenInfo};
 use crate::config::VaultInfo;
@@ -38,7 +40,7 @@ pub(crate) use openai::envelope as openai_envelope;
 
 /// Routes whose answer is one body.
 pub(crate) fn answers() -> Vec<Route> {
-    [probes(), control(), notes(), writing(), access()].concat()
+    [probes(), control(), notes(), writing(), scripts(), access()].concat()
 }
 
 /// Routes whose answer goes on until somebody closes it.
@@ -279,6 +281,51 @@ fn writing() -> Vec<Route> {
             .query("path", "Only changes of this note.")
             .number("limit", "How many, at most; 50 when left out.")
             .answers::<Vec<Change>>(),
+    ]
+}
+
+/// Scripts and what they may do.
+fn scripts() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/scripts", scripts::list)
+            .called("listScripts", "Returns the scripts that are installed.")
+            .answers::<Vec<ScriptInfo>>(),
+        Route::get("/api/v1/scripts/{name}", scripts::one)
+            .called(
+                "getScript",
+                "Returns one script: what it asks for, and what was granted.",
+            )
+            .answers::<ScriptInfo>(),
+        Route::get("/api/v1/scripts/{name}/log", scripts::log)
+            .called(
+                "getScriptLog",
+                "Returns the newest log lines of a script, oldest first.",
+            )
+            .number("limit", "How many, at most; 100 when left out.")
+            .answers::<Vec<LogLine>>(),
+        Route::post("/api/v1/scripts/{name}/grant", scripts::grant)
+            .called(
+                "grantScript",
+                "Grants exactly the capabilities named, to the manifest that was seen.",
+            )
+            .takes::<scripts::Grants>()
+            .answers::<ScriptInfo>(),
+        Route::post("/api/v1/scripts/{name}/reload", scripts::reload)
+            .called("reloadScript", "Reads a script's files again.")
+            .answers::<ScriptInfo>(),
+        Route::post("/api/v1/scripts/{name}/call", scripts::call)
+            .takes_notes()
+            .called("callScript", "Calls a function of a script.")
+            .takes::<scripts::Call>()
+            .answers::<CallOutcome>(),
+        Route::post("/api/v1/check-script", scripts::check)
+            .takes_notes()
+            .called(
+                "checkScript",
+                "Compiles a script's text without installing or running it.",
+            )
+            .takes::<scripts::Source>()
+            .answers::<scripts::Checked>(),
     ]
 }
 

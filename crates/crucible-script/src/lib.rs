@@ -33,6 +33,7 @@ mod rate;
 pub mod rehearsal;
 mod runner;
 mod runs;
+pub mod scaffold;
 mod scheduling;
 mod schema;
 mod scopes;
@@ -50,3 +51,6 @@ pub mod worker;
 pub use config::{ScriptConfig, ScriptHost};
 pub use cron::CronLine;
 pub use service::{SERVICE_NAME, ScriptService};
+
+/// The folder of a vault's scripts, relative to the vault, where nothing else is said.
+pub const SCRIPTS_FOLDER: &str = ".crucible/scripts";

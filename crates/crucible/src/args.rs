@@ -1,6 +1,7 @@
 //! What can be typed: the commands, their arguments, and the help that teaches them.
 
 mod examples;
+pub(crate) mod script;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -124,6 +125,12 @@ pub(crate) enum Command {
     /// Offer a vault to an AI agent over MCP on standard input and output
     #[command(after_help = examples::MCP)]
     Mcp(Mcp),
+    /// Write, test, grant and watch scripts
+    #[command(after_help = examples::SCRIPT)]
+    Script(script::Script),
+    /// Run scripts for a daemon, which starts this by itself
+    #[command(hide = true)]
+    ScriptWorker,
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(Completions),

@@ -10,6 +10,7 @@ pub(crate) mod links;
 pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod note;
+pub(crate) mod script;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod services;

@@ -21,6 +21,10 @@ use failure::{Failure, Kind};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::ScriptWorker) {
+        // Before anything else: a worker gives up its authority while it has one thread.
+        return crucible_script_worker::run();
+    }
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
@@ -64,6 +68,9 @@ async fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Undo(args) => commands::undo::run(global, args).await,
         Command::Models(args) => commands::models::run(global, args).await,
         Command::Mcp(args) => commands::mcp::run(global, args).await,
+        Command::Script(args) => commands::script::run(global, args).await,
+        // A worker has no runtime: `main` runs it.
+        Command::ScriptWorker => Ok(()),
         Command::Completions(args) => commands::completions::run(args),
     }
 }

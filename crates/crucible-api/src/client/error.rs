@@ -1,6 +1,6 @@
 //! What a client can be told instead of an answer.
 
-use crucible_services::{data_store, note_writer};
+use crucible_services::{data_store, note_writer, script};
 
 use crate::error::{Code, ErrorDetail};
 
@@ -60,6 +60,16 @@ impl From<Error> for note_writer::Error {
             other => Self::Internal {
                 message: other.to_string(),
             },
+        }
+    }
+}
+
+impl From<Error> for script::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Told(detail) => detail.into_script_error(),
+            Error::Unreachable { reason } => Self::Unavailable(reason),
+            other => Self::Failed(other.to_string()),
         }
     }
 }

@@ -17,6 +17,8 @@ mod resources;
 mod rig;
 mod schema;
 mod scopes;
+mod script_twin;
+mod scripts;
 mod service;
 mod services;
 mod settings;

@@ -9,7 +9,7 @@ use crate::rig::Rig;
 use crate::schema::DESCRIPTION;
 
 /// What may be asked with which scope; `None` for what anybody may ask.
-const TABLE: [(&str, &str, Option<Scope>); 45] = [
+const TABLE: [(&str, &str, Option<Scope>); 52] = [
     ("GET", "/livez", None),
     ("GET", "/readyz", Some(Scope::Read)),
     ("GET", "/metrics", Some(Scope::Read)),
@@ -53,6 +53,17 @@ const TABLE: [(&str, &str, Option<Scope>); 45] = [
     ("POST", "/api/v1/moves", Some(Scope::Write)),
     ("POST", "/api/v1/undo", Some(Scope::Write)),
     ("GET", "/api/v1/history", Some(Scope::Read)),
+    ("GET", "/api/v1/scripts", Some(Scope::Read)),
+    ("GET", "/api/v1/scripts/{name}", Some(Scope::Read)),
+    ("GET", "/api/v1/scripts/{name}/log", Some(Scope::Read)),
+    ("POST", "/api/v1/scripts/{name}/grant", Some(Scope::Control)),
+    (
+        "POST",
+        "/api/v1/scripts/{name}/reload",
+        Some(Scope::Control),
+    ),
+    ("POST", "/api/v1/scripts/{name}/call", Some(Scope::Control)),
+    ("POST", "/api/v1/check-script", Some(Scope::Control)),
     ("GET", "/api/v1/tokens", Some(Scope::Control)),
     ("POST", "/api/v1/tokens", Some(Scope::Control)),
     ("DELETE", "/api/v1/tokens/{name}", Some(Scope::Control)),

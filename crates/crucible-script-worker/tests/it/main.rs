@@ -7,5 +7,7 @@ mod deaths;
 mod docs;
 mod faults;
 mod sandbox;
+mod service_engine;
 mod service_examples;
+mod service_scaffold;
 mod support;
