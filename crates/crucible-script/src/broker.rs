@@ -292,7 +292,7 @@ struct Arguments<'a> {
 impl Arguments<'_> {
     fn one<A: DeserializeOwned>(self) -> Result<A, HostError> {
         let [a] = self.all()?;
-        Ok(read(0, self.name, a)?)
+        read(0, self.name, a)
     }
 
     fn two<A: DeserializeOwned, B: DeserializeOwned>(self) -> Result<(A, B), HostError> {

@@ -183,8 +183,10 @@ impl Engine {
 
     async fn refuse(&self, slot: &Slot, error: &Error) {
         let words = error.to_string();
+        if !slot.refuse(&words) {
+            return;
+        }
         tracing::warn!(script.name = %slot.name, error = words, "a script was refused");
-        slot.refuse(&words);
         slot.write(log::line(crate::protocol::Level::Error, "", &words, None));
         let refused = ScriptEventType::Refused {
             script: slot.name.clone(),

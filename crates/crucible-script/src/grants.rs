@@ -37,7 +37,10 @@ impl Grant {
 
 /// Returns what was granted to a script.
 pub(crate) async fn load(state: &dyn StateStore, script: &str) -> Result<Option<Grant>, Error> {
-    let kept = state.get(NAMESPACE, script).await.map_err(failed)?;
+    let kept = state
+        .get(NAMESPACE, script)
+        .await
+        .map_err(|error| failed(&error))?;
     let Some(bytes) = kept else {
         return Ok(None);
     };
@@ -73,11 +76,14 @@ pub(crate) async fn keep(
             StateWrite::put(script, json)
         }
     };
-    state.write(NAMESPACE, vec![write]).await.map_err(failed)?;
+    state
+        .write(NAMESPACE, vec![write])
+        .await
+        .map_err(|error| failed(&error))?;
     Ok(grant)
 }
 
-fn failed(error: crucible_services::state_store::Error) -> Error {
+fn failed(error: &crucible_services::state_store::Error) -> Error {
     Error::Failed(format!("the grants cannot be kept: {error}"))
 }
 

@@ -4,6 +4,7 @@
 //! script needs one and all are taken, the one that has been idle longest makes way.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct IsolatedWorkers {
     workers_max: usize,
     places: Arc<Semaphore>,
     idle: Mutex<HashMap<String, Kept>>,
+    /// True while nothing is kept: what comes back is ended.
+    is_closed: AtomicBool,
 }
 
 /// A worker that waits, with the place that it takes up.
@@ -46,6 +49,7 @@ impl IsolatedWorkers {
             workers_max,
             places: Arc::new(Semaphore::new(workers_max)),
             idle: Mutex::default(),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -105,7 +109,7 @@ impl IsolatedWorkers {
     }
 
     fn put_back(&self, script: &str, mut worker: Worker, place: OwnedSemaphorePermit) {
-        if !worker.is_usable() {
+        if !worker.is_usable() || self.is_closed.load(Ordering::SeqCst) {
             return;
         }
         let since = Instant::now();
@@ -171,7 +175,12 @@ impl Runner for IsolatedWorkers {
             .await;
     }
 
+    fn open(&self) {
+        self.is_closed.store(false, Ordering::SeqCst);
+    }
+
     async fn shutdown(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
         self.end(|_, _| true).await;
     }
 

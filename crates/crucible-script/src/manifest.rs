@@ -167,6 +167,7 @@ fn read(script: &str, text: &str) -> Result<Manifest, Fault> {
     };
     checks::hang_together(&root, &manifest)?;
     manifest.capabilities.sort();
+    manifest.capabilities.dedup();
     Ok(manifest)
 }
 

@@ -25,7 +25,10 @@ pub(crate) trait Runner: fmt::Debug + Send + Sync {
     /// Ends what has been idle for so long.
     async fn end_idle(&self, idle: Duration);
 
-    /// Ends everything.
+    /// Begins anew after [`Runner::shutdown`].
+    fn open(&self);
+
+    /// Ends everything that is idle, and keeps nothing any more.
     async fn shutdown(&self);
 
     /// Returns how many processes live.

@@ -31,7 +31,10 @@ pub(crate) async fn load(
     let mut fresh = Vec::new();
     for schedule in schedules {
         let key = key(script, schedule);
-        let kept = state.get(NAMESPACE, &key).await.map_err(failed)?;
+        let kept = state
+            .get(NAMESPACE, &key)
+            .await
+            .map_err(|error| failed(&error))?;
         let past = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let past = past.unwrap_or_else(|| {
             let past = Past {
@@ -44,7 +47,10 @@ pub(crate) async fn load(
         pasts.push(past);
     }
     if !fresh.is_empty() {
-        state.write(NAMESPACE, fresh).await.map_err(failed)?;
+        state
+            .write(NAMESPACE, fresh)
+            .await
+            .map_err(|error| failed(&error))?;
     }
     Ok(pasts)
 }
@@ -61,7 +67,10 @@ pub(crate) async fn keep(
         last: Some(at),
     };
     let writes = vec![write(key(script, schedule), past)];
-    state.write(NAMESPACE, writes).await.map_err(failed)
+    state
+        .write(NAMESPACE, writes)
+        .await
+        .map_err(|error| failed(&error))
 }
 
 fn key(script: &str, schedule: &Schedule) -> String {
@@ -72,7 +81,7 @@ fn write(key: String, past: Past) -> StateWrite {
     StateWrite::put(key, serde_json::json!(past).to_string())
 }
 
-fn failed(error: crucible_services::state_store::Error) -> Error {
+fn failed(error: &crucible_services::state_store::Error) -> Error {
     Error::Failed(format!(
         "the last runs of schedules cannot be kept: {error}"
     ))

@@ -105,7 +105,13 @@ impl ScriptService {
         let Ok(force) = slot.force() else {
             return;
         };
-        if force.version.wakers.is_empty() {
+        let name = event.event_type.name();
+        if !force
+            .version
+            .wakers
+            .iter()
+            .any(|waker| waker.may_want(&name))
+        {
             return;
         }
         let Some(sight) = wake::sight(event, &force.scopes) else {
@@ -200,6 +206,7 @@ impl ServiceLifecycle for ScriptService {
             *current = Some(Arc::clone(&engine));
             engine
         };
+        self.runner.open();
         engine.scan().await;
         tasks.spawn("watch scripts", watching::follow(Arc::clone(&engine)));
         tasks.spawn("schedules", scheduling::follow(engine));

@@ -173,11 +173,13 @@ impl Slot {
         state.not_before = None;
     }
 
-    /// Notes that the version in the folder was refused.
-    pub(crate) fn refuse(&self, why: &str) {
+    /// Notes that the version in the folder was refused; says whether that is news.
+    pub(crate) fn refuse(&self, why: &str) -> bool {
         let mut state = self.state();
+        let is_news = state.refused.as_deref() != Some(why);
         state.refused = Some(why.to_owned());
         state.last_error = Some(why.to_owned());
+        is_news
     }
 
     /// Says in words what a person should look at; `None` when all is well.

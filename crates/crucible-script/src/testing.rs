@@ -201,6 +201,8 @@ impl Runner for NamedRunner {
 
     async fn end_idle(&self, _idle: Duration) {}
 
+    fn open(&self) {}
+
     async fn shutdown(&self) {}
 
     fn living(&self) -> usize {

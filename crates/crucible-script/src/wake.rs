@@ -35,6 +35,13 @@ impl Waker {
         })
     }
 
+    /// Says quickly whether an event of this name can wake the handler.
+    pub(crate) fn may_want(&self, name: &str) -> bool {
+        // A move can look like something else to a script that sees one end of it.
+        let mut events = self.handler.events.iter();
+        name == "filesystem.file_moved" || events.any(|pattern| name_matches(pattern, name))
+    }
+
     /// Says whether the handler wants what a script sees of an event; its tags are not looked at.
     pub(crate) fn wants(&self, sight: &Sight) -> bool {
         let mut events = self.handler.events.iter();

@@ -374,13 +374,10 @@ async fn appending_creates_the_note_and_outlasts_other_writers() {
             .collect::<Vec<_>>(),
         ["one", "two"]
     );
-    let racing = |races| {
-        Arc::new(Racing {
-            vault: Arc::clone(&rig.vault),
-            races: Mutex::new(races),
-        })
-    };
-    rig.desk.host.writer = racing(4);
+    rig.desk.host.writer = Arc::new(Racing {
+        vault: Arc::clone(&rig.vault),
+        races: Mutex::new(4),
+    });
     rig.ask("notes.append", json!(["Log/a", "three"]))
         .await
         .unwrap();

@@ -46,7 +46,6 @@ pub(super) fn read(script: &str, table: Option<&Table<'_>>) -> Result<Vec<Capabi
             asked.push(Capability::McpExpose(tool));
         }
     }
-    asked.dedup();
     Ok(asked)
 }
 

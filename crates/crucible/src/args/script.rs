@@ -70,19 +70,18 @@ pub(crate) enum ScriptCommand {
 
 /// Arguments of `script new`.
 #[derive(Args, Debug)]
-#[group(id = "kind", multiple = false)]
 pub(crate) struct New {
     /// The script's name: a-z, 0-9 and -
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// Begin with a handler of changed notes; this is the default
-    #[arg(long, group = "kind")]
+    #[arg(long, conflicts_with_all = ["tool", "cron"])]
     pub(crate) handler: bool,
     /// Begin with a tool for AI agents
-    #[arg(long, group = "kind")]
+    #[arg(long, conflicts_with = "cron")]
     pub(crate) tool: bool,
     /// Begin with a schedule
-    #[arg(long, group = "kind")]
+    #[arg(long)]
     pub(crate) cron: bool,
 }
 

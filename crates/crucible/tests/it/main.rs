@@ -13,4 +13,5 @@ mod kills;
 mod lifecycle;
 mod readme;
 mod saving;
+mod scripts;
 mod usage;

@@ -15,6 +15,7 @@ fn every_command_has_help_with_an_example() {
         "status",
         "doctor",
         "mcp",
+        "script",
         "completions",
     ] {
         let help = place.run(&[command, "--help"]).succeeds().stdout;
