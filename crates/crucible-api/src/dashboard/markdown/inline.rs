@@ -232,7 +232,8 @@ impl Page<'_> {
             return;
         };
         let words = std::mem::replace(&mut self.out, heading.before);
-        let repeats_title = heading.level == 1 && heading.text.trim() == self.title.trim();
+        let fold = |text: &str| crucible_notes::names::fold(text.trim());
+        let repeats_title = heading.level == 1 && fold(&heading.text) == fold(self.title);
         if repeats_title && !self.anything_shown {
             self.anything_shown = true;
             return;
