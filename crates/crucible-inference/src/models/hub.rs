@@ -249,6 +249,8 @@ impl Transfer<'_> {
                 return Err(failed(format!("has more than {FILE_BYTES_MAX} bytes")));
             }
             to.write_all(&piece).await.map_err(Error::io(part))?;
+            // What is told to be here is here, also for a pull that follows this one's end.
+            to.flush().await.map_err(Error::io(part))?;
             self.tell(file, done);
         }
         to.sync_all().await.map_err(Error::io(part))?;
