@@ -111,7 +111,11 @@ impl Real {
             .unwrap();
         let library = ModelLibrary::new(temp.path().join("models"));
         let source = Source::parse(model);
-        let config = InferenceConfig::default();
+        // Without a cache, so that tokens are counted each time.
+        let config = InferenceConfig {
+            cache_mb: 0,
+            ..InferenceConfig::default()
+        };
         let service = runtime.block_on(async {
             let name = Some(DEFAULT_MODEL);
             library.pull(&source, name, &mut |_| {}).await.unwrap();
@@ -259,19 +263,25 @@ fn count_tokens(real: &Real) -> Result<(), Failed> {
         0xff00..0xff60,
         0x1f600..0x1f610,
     ];
-    let characters = blocks.into_iter().flatten().filter_map(char::from_u32);
-    let texts: Vec<String> = characters.map(|c| format!("a{c}b {c}{c}")).collect();
+    // U+061D became a character, and punctuation, after the tables of the makers were made.
+    let characters = blocks.into_iter().flatten().filter(|code| *code != 0x61d);
+    let texts: Vec<String> = characters
+        .filter_map(char::from_u32)
+        .map(|c| format!("a{c}b {c}{c}"))
+        .collect();
     let theirs: Vec<Vec<u32>> = real.peer("tokens", &texts);
     let mut faults = String::new();
-    for (text, theirs) in texts.iter().zip(&theirs) {
-        let ours = real.embed(std::slice::from_ref(text)).tokens;
-        if ours != theirs.len() as u64 {
-            writeln!(
-                faults,
-                "{ours} instead of {} tokens for {text:?}",
-                theirs.len()
-            )
-            .unwrap();
+    for (texts, theirs) in texts.chunks(64).zip(theirs.chunks(64)) {
+        let expected: usize = theirs.iter().map(Vec::len).sum();
+        if real.embed(texts).tokens == expected as u64 {
+            continue;
+        }
+        for (text, theirs) in texts.iter().zip(theirs) {
+            let ours = real.embed(std::slice::from_ref(text)).tokens;
+            if ours != theirs.len() as u64 {
+                let expected = theirs.len();
+                writeln!(faults, "{ours} instead of {expected} tokens for {text:?}").unwrap();
+            }
         }
     }
     if faults.is_empty() {
