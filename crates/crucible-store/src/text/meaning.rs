@@ -3,7 +3,10 @@
 //!
 //! What is embedded is a [`Passage`]: the block's text with the headings above it and, when the note
 //! gives itself one, its title. The file's name is no part of it, so that a note that is renamed or
-//! moved keeps its vectors; search by words finds names. Vectors are kept elsewhere, by the passage's
+//! moved keeps its vectors; search by words finds names. With all-MiniLM-L6-v2 on the example vault (24
+//! paraphrases of what a note says, mean reciprocal rank of that note) text alone gives 0.767, headings
+//! without the title 0.757, headings and title 0.774, and the file's name in the title's place 0.775: the
+//! title helps a little, and what a note without one loses is within the noise. Vectors are kept elsewhere, by the passage's
 //! key, and asked for through [`Nearest`].
 
 use std::collections::HashSet;

@@ -298,10 +298,11 @@ impl Follower {
         waiting: &mut VecDeque<usize>,
     ) -> ControlFlow<Ended, Duration> {
         match error {
-            Error::ModelMissing { .. } | Error::ModelBroken { .. } => {
+            Error::ModelMissing { .. } => {
                 let poll = self.config().embedding_poll;
                 return ControlFlow::Break(Ended::Model(poll));
             }
+            Error::ModelBroken { .. } => return self.end(error.to_string()),
             Error::Busy { retry_after, .. } => {
                 waiting.extend(places);
                 let wait = retry_after.unwrap_or(self.config().embedding_retry);

@@ -9,7 +9,7 @@ use crucible_services::note_index::{ChangeBatch, ChangeOrigin, NoteIndex as _, N
 use crucible_store::{Store, StoreConfig};
 
 use crate::bench::{Bench, MemoryVault, until};
-use crate::engine::{HINT, Mood, Twin};
+use crate::engine::{DIMENSIONS, HINT, Mood, Twin};
 use crate::serving::{Serving, serve};
 
 /// Names the folder of the index to the process that will be killed.
@@ -425,6 +425,36 @@ async fn a_busy_machine_is_left_alone() {
     .await;
     serving.stop().await;
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vectors_that_nothing_uses_any_more_leave_the_disk() {
+    let meaning = Meaning::with(&[]).await;
+    let write = |number: usize| {
+        let text = format!("Text number {number} about things.\n");
+        meaning.bench.vault.write(&format!("{number}.md"), text)
+    };
+    meaning.bench.apply((0..300).map(write).collect()).await;
+    meaning.complete_after(300).await;
+    let dir = meaning.bench.index_dir().join("vectors");
+    let exact_bytes = || {
+        let entries = std::fs::read_dir(&dir).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let exact = paths.filter(|path| path.extension().is_some_and(|end| end == "exact"));
+        let lens = exact.map(|path| std::fs::metadata(path).map_or(0, |file| file.len()));
+        lens.sum::<u64>()
+    };
+    let row_bytes = (DIMENSIONS * 4) as u64;
+    assert_eq!(exact_bytes(), 300 * row_bytes);
+    let gone = (0..100).map(|number| meaning.bench.vault.remove(&format!("{number}.md")));
+    meaning.bench.apply(gone.collect()).await;
+    until("the files are written anew", async || {
+        exact_bytes() == 200 * row_bytes
+    })
+    .await;
+    let found = meaning.search("number 250", SearchMode::Semantic).await;
+    assert_eq!(found[0], "250.md");
+    assert_eq!(meaning.engine.embedded(), 300);
 }
 
 /// One of the notes that the process that is killed writes.
