@@ -289,7 +289,8 @@ impl Limit {
 /// What a call used up, as the worker counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
-    /// Instructions of the virtual machine.
+    /// Instructions of the virtual machine, rounded up to a multiple of what runs between two
+    /// looks at the pipe.
     pub instructions: u64,
     /// Output in bytes.
     pub output_bytes: u64,

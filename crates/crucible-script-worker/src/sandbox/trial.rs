@@ -8,7 +8,8 @@ use std::thread;
 use super::Fence;
 
 /// Gives up all authority as a worker does, then tries to do what a worker must not, and tells on
-/// standard output what came of it: `ATTEMPT: refused (WHY)` or `ATTEMPT: allowed`, a line each.
+/// standard output what came of it: `ATTEMPT: refused (WHY)`, `ATTEMPT: allowed` or `ATTEMPT: not
+/// forbidden (WHY)` when it failed for another reason, a line each.
 ///
 /// Succeeds when everything was refused.
 #[must_use]
@@ -35,7 +36,14 @@ pub fn try_out() -> ExitCode {
                 refused = false;
                 format!("{name}: allowed\n")
             }
-            Err(error) => format!("{name}: refused ({error})\n"),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                format!("{name}: refused ({error})\n")
+            }
+            // It failed, but not because it was forbidden.
+            Err(error) => {
+                refused = false;
+                format!("{name}: not forbidden ({error})\n")
+            }
         });
     }
     let written = io::stdout().write_all(told.concat().as_bytes());

@@ -113,6 +113,20 @@ async fn data_nested_a_million_deep_is_an_error_and_no_crash_of_ours() {
 }
 
 #[tokio::test]
+async fn data_that_the_language_walks_too_deep_ends_the_worker_with_its_cause() {
+    let mut worker = worker().await;
+    let host = MemoryHost::default();
+    let mut spec = main_of(
+        "pub fn main() { let a = []; for _ in 0..1_000_000 { a = [a]; } format!(\"{:?}\", a) }",
+    );
+    spec.budget.memory_bytes = 256 * 1024 * 1024;
+    let error = worker.call(spec, &host).await.unwrap_err().to_string();
+    let expected = "overflowed its stack while test::main ran: calls or data are nested too deep";
+    assert!(error.contains(expected), "{error}");
+    assert_eq!(worker.death(), Some("its stack overflowed"));
+}
+
+#[tokio::test]
 async fn a_value_nested_too_deep_does_not_leave_the_script() {
     let text = "pub fn main() { let a = []; for _ in 0..10_000 { a = [a]; } a }";
     let error = stopped_by(text, patient()).await.unwrap_err();

@@ -44,3 +44,24 @@ async fn a_worker_says_which_protections_hold_it() {
         .find(|protection| protection.name == "landlock");
     assert!(!landlock.unwrap().detail.is_empty());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn descriptors_that_the_daemon_forgot_are_closed() {
+    let closed = |redirect: &str| {
+        let output = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(format!("{redirect} exec \"$0\" --try-out"))
+            .arg(command().program)
+            .env_clear()
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        let (_, rest) = told
+            .split_once("the pipes only, ")
+            .expect("descriptors hold");
+        rest.split_once(' ').unwrap().0.parse::<u32>().unwrap()
+    };
+    let before = closed("");
+    assert_eq!(closed("exec 7</dev/null 8>/dev/null;"), before + 2);
+}
