@@ -151,9 +151,10 @@ impl Runner for IsolatedWorkers {
         let (mut worker, place) = match self.take(&script).await {
             Ok(taken) => taken,
             Err(error) => {
+                // That none could be started, or all are busy, is no fault of the script.
                 return Ran {
-                    crash: Some(error.to_string()),
                     outcome: Err(error),
+                    crash: None,
                 };
             }
         };
