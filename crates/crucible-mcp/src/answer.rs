@@ -8,7 +8,7 @@ use crate::fault::{Fault, FaultKind};
 /// The same answer twice: for programs and for models.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
-    /// Fits the tool's output schema.
+    /// Fits the tool's output schema; null when there is none.
     pub(crate) structured: Value,
     /// Compact Markdown that says the same.
     pub(crate) text: String,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crucible_services::access::Scope;
 use crucible_services::mcp::ToolDescriptor;
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value};
@@ -17,6 +18,29 @@ pub(crate) struct ToolSpec {
     pub(crate) description: &'static str,
     pub(crate) input: Arc<Map<String, Value>>,
     pub(crate) output: Arc<Map<String, Value>>,
+    pub(crate) effect: Effect,
+}
+
+/// What a tool does to notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing.
+    Reads,
+    /// It changes them.
+    Writes {
+        /// Whether something that was there is replaced.
+        is_destructive: bool,
+    },
+}
+
+impl Effect {
+    /// Returns what somebody must be allowed to do in order to know of the tool.
+    pub(crate) const fn scope(self) -> Scope {
+        match self {
+            Self::Reads => Scope::Read,
+            Self::Writes { .. } => Scope::Write,
+        }
+    }
 }
 
 impl ToolSpec {
@@ -37,29 +61,42 @@ impl ToolSpec {
             description,
             input: Arc::new(object(input)),
             output: Arc::new(object(output)),
+            effect: Effect::Reads,
         }
     }
 
+    /// Says that the tool changes notes.
+    pub(crate) fn writes(mut self, is_destructive: bool) -> Self {
+        self.effect = Effect::Writes { is_destructive };
+        self
+    }
+
     /// Returns what the protocol lists.
-    fn tool(&self) -> Tool {
+    pub(crate) fn tool(&self) -> Tool {
         Tool::new(self.name, self.description, Arc::clone(&self.input))
             .with_title(self.title)
             .with_raw_output_schema(Arc::clone(&self.output))
             .with_annotations(
                 ToolAnnotations::new()
-                    .read_only(true)
-                    .destructive(false)
+                    .read_only(self.effect == Effect::Reads)
+                    .destructive(matches!(
+                        self.effect,
+                        Effect::Writes {
+                            is_destructive: true
+                        }
+                    ))
+                    // Writing tools name what they expect, so that a second call changes nothing.
                     .idempotent(true)
                     .open_world(false),
             )
     }
 
-    fn descriptor(&self) -> ToolDescriptor {
+    pub(crate) fn descriptor(&self) -> ToolDescriptor {
         ToolDescriptor {
             name: self.name.to_owned(),
             description: self.description.to_owned(),
             input_schema: Value::Object((*self.input).clone()),
-            read_only: true,
+            read_only: self.effect == Effect::Reads,
         }
     }
 }
@@ -75,17 +112,15 @@ fn object(schema: Value) -> Map<String, Value> {
 #[derive(Clone, Debug)]
 pub(crate) struct Catalogue {
     entries: Vec<(ToolKind, ToolSpec)>,
-    listed: Vec<Tool>,
 }
 
 impl Catalogue {
     pub(crate) fn new() -> Self {
-        let entries: Vec<_> = ToolKind::ALL
+        let entries = ToolKind::ALL
             .into_iter()
             .map(|kind| (kind, kind.spec()))
             .collect();
-        let listed = entries.iter().map(|(_, spec)| spec.tool()).collect();
-        Self { entries, listed }
+        Self { entries }
     }
 
     /// Returns the tool of this name.
@@ -96,22 +131,9 @@ impl Catalogue {
             .map(|(kind, spec)| (*kind, spec))
     }
 
-    /// Returns the names, in the order of the list.
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.entries.iter().map(|(_, spec)| spec.name).collect()
-    }
-
-    /// Returns the tools as the protocol lists them.
-    pub(crate) fn listed(&self) -> &[Tool] {
-        &self.listed
-    }
-
-    /// Returns the tools as the rest of the daemon knows them.
-    pub(crate) fn descriptors(&self) -> Vec<ToolDescriptor> {
-        self.entries
-            .iter()
-            .map(|(_, spec)| spec.descriptor())
-            .collect()
+    /// Returns what is said about each tool, in the order of the list.
+    pub(crate) fn specs(&self) -> impl Iterator<Item = &ToolSpec> {
+        self.entries.iter().map(|(_, spec)| spec)
     }
 }
 
@@ -124,13 +146,16 @@ mod tests {
 
     #[test]
     fn list_of_tools_is_small() {
-        let bytes = serde_json::to_vec(Catalogue::new().listed()).unwrap().len();
+        let listed: Vec<Tool> = Catalogue::new().specs().map(ToolSpec::tool).collect();
+        assert!(listed.len() <= 12, "{} tools of our own", listed.len());
+        let bytes = serde_json::to_vec(&listed).unwrap().len();
         assert!(bytes <= LIST_BYTES_MAX, "tools/list has {bytes} bytes");
     }
 
     #[test]
     fn names_are_short_and_plain() {
-        for name in Catalogue::new().names() {
+        let catalogue = Catalogue::new();
+        for name in catalogue.specs().map(|spec| spec.name) {
             assert!(name.len() <= 32, "{name}");
             assert!(name.chars().all(|c| matches!(c, 'a'..='z' | '_')), "{name}");
         }

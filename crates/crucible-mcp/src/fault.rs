@@ -4,7 +4,7 @@
 //! Its message may quote arguments; what is told about it as an event or a log line does not,
 //! see [`FaultKind::told`].
 
-use crucible_services::data_store;
+use crucible_services::{data_store, note_writer};
 
 use crate::budget::shorten;
 
@@ -40,6 +40,14 @@ pub(crate) enum FaultKind {
     Busy,
     /// The gateway is stopping or stopped.
     Stopping,
+    /// The note has other content than the writer has seen.
+    Conflict,
+    /// Something is there already, or cannot be there.
+    Refused,
+    /// Notes cannot be changed.
+    ReadOnly,
+    /// A tool of another part of the daemon failed.
+    Provider,
     /// Something broke.
     Internal,
 }
@@ -56,6 +64,10 @@ impl FaultKind {
             Self::Deadline => "the call took too long",
             Self::Busy => "too many calls are in flight",
             Self::Stopping => "the gateway is stopping",
+            Self::Conflict => "the note has changed since it was read",
+            Self::Refused => "the change does not fit",
+            Self::ReadOnly => "notes cannot be changed",
+            Self::Provider => "the tool failed",
             Self::Internal => "the tool or the data store failed",
         }
     }
@@ -114,6 +126,70 @@ impl From<data_store::Error> for Fault {
             ),
         }
     }
+}
+
+/// How much of a note's text a conflict shows, in characters.
+const CONFLICT_CHARS_MAX: usize = 4_000;
+
+impl From<note_writer::Error> for Fault {
+    fn from(error: note_writer::Error) -> Self {
+        use note_writer::Error;
+        let shown = capitalised(error.to_string().trim_end_matches('.'));
+        match error {
+            Error::Conflict {
+                path,
+                seen,
+                current,
+                text,
+            } => conflict(&path, &seen, current.as_deref(), text.as_deref()),
+            Error::NotFound { path } => not_found(&path, &[]),
+            Error::Exists { .. } => Self::new(
+                FaultKind::Refused,
+                format!(
+                    "{shown}. Nothing was written. Read that note and change it with edit_note, or \
+                     choose another path."
+                ),
+            ),
+            Error::InvalidPath { .. } => {
+                Self::new(FaultKind::Refused, format!("{shown}. Nothing was written."))
+            }
+            Error::EditRefused { .. } => Self::new(
+                FaultKind::Refused,
+                format!(
+                    "{shown}. Nothing was written; mend that edit and call again with all of them."
+                ),
+            ),
+            Error::ReadOnly { .. } => Self::new(
+                FaultKind::ReadOnly,
+                format!("{shown}. Tell the person what you would have written."),
+            ),
+            _ => Self::new(FaultKind::Internal, format!("{shown}.")),
+        }
+    }
+}
+
+fn conflict(path: &str, seen: &str, current: Option<&str>, text: Option<&str>) -> Fault {
+    let path = shorten(path, NAME_CHARS_MAX);
+    let Some(current) = current else {
+        return Fault::new(
+            FaultKind::Conflict,
+            format!(
+                "Nothing was written: {path} is gone since you read it. Look for it with search_notes."
+            ),
+        );
+    };
+    let mut message = format!(
+        "Nothing was written: {path} has changed since you read it.\nhash you named: {seen}\nhash \
+         now: {current}\n"
+    );
+    match text {
+        Some(text) if text.chars().count() <= CONFLICT_CHARS_MAX => message.push_str(&format!(
+            "Look at its text below, and if your change still makes sense, call again with if_match \
+             {current}.\n\n{text}"
+        )),
+        _ => message.push_str("Read it again with read_note and repeat your change with the new hash."),
+    }
+    Fault::new(FaultKind::Conflict, message)
 }
 
 fn not_found(reference: &str, candidates: &[String]) -> Fault {

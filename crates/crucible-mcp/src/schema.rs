@@ -17,32 +17,40 @@ pub(crate) fn check_arguments(
     schema: &Map<String, Value>,
     mut arguments: Map<String, Value>,
 ) -> Result<Map<String, Value>, String> {
-    arguments.retain(|_, value| !value.is_null());
+    check_object("", schema, &mut arguments)?;
+    Ok(arguments)
+}
+
+/// Checks an object; `place` names it in messages, with a space after it, and is empty for the
+/// arguments themselves.
+fn check_object(
+    place: &str,
+    schema: &Map<String, Value>,
+    object: &mut Map<String, Value>,
+) -> Result<(), String> {
+    object.retain(|_, value| !value.is_null());
     let properties = members(schema, "properties");
     let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-    if let Some(unknown) = arguments
-        .keys()
-        .find(|name| !properties.contains_key(*name))
-    {
-        return Err(unknown_argument(unknown, &known));
+    if let Some(unknown) = object.keys().find(|name| !properties.contains_key(*name)) {
+        return Err(unknown_argument(place, unknown, &known));
     }
     for name in texts(schema, "required") {
-        if !arguments.contains_key(name) {
+        if !object.contains_key(name) {
             return Err(format!(
-                "The argument `{name}` is missing: {}",
+                "The argument {place}`{name}` is missing: {}",
                 meaning(properties, name)
             ));
         }
     }
-    for (name, value) in &mut arguments {
+    for (name, value) in object {
         if let Some(property) = properties.get(name).and_then(Value::as_object) {
-            check(&format!("`{name}`"), property, value)?;
+            check(&format!("{place}`{name}`"), property, value)?;
         }
     }
-    Ok(arguments)
+    Ok(())
 }
 
-fn unknown_argument(unknown: &str, known: &[&str]) -> String {
+fn unknown_argument(place: &str, unknown: &str, known: &[&str]) -> String {
     let shown = crate::budget::shorten(unknown, 60);
     let hint = nearest(unknown, known).map_or_else(
         || ".".to_owned(),
@@ -50,7 +58,7 @@ fn unknown_argument(unknown: &str, known: &[&str]) -> String {
     );
     let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     format!(
-        "There is no argument `{shown}`{hint} The arguments are {}.",
+        "There is no argument {place}`{shown}`{hint} The arguments are {}.",
         known.join(", ")
     )
 }
@@ -72,6 +80,14 @@ fn check(place: &str, schema: &Map<String, Value>, value: &mut Value) -> Result<
         Some("string") => check_text(place, schema, value),
         Some("integer") => check_integer(place, schema, value),
         Some("array") => check_list(place, schema, value),
+        Some("object") => match value {
+            Value::Object(object) => check_object(&format!("{place} "), schema, object),
+            other => Err(format!("{place} must be an object, not {}.", sort(other))),
+        },
+        Some("boolean") if !value.is_boolean() => Err(format!(
+            "{place} must be true or false, not {}.",
+            sort(value)
+        )),
         _ => Ok(()),
     }
 }

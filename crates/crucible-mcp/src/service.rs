@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use crucible_services::access::{Principal, Scope};
 use crucible_services::data_store::{DataStore, Error as StoreError};
+use crucible_services::events::{DaemonEvent, EventFilter};
 use crucible_services::health::ServiceHealth;
-use crucible_services::mcp::{Error as McpError, McpGateway, ToolDescriptor};
+use crucible_services::mcp::{Error as McpError, McpGateway, ToolDescriptor, ToolProvider};
+use crucible_services::note_writer::NoteWriter;
 use crucible_services::service_traits::{
     ServiceContext, ServiceError, ServiceKind, ServiceLifecycle,
 };
@@ -19,6 +22,7 @@ use crate::config::McpConfig;
 use crate::fault::FaultKind;
 use crate::gateway::{CallError, Gateway};
 use crate::http::{HttpService, HttpShared};
+use crate::listening;
 use crate::stdin::Stdin;
 use crate::stdio;
 use crate::teller::Caller;
@@ -59,6 +63,22 @@ impl McpService {
             http: Arc::new(HttpShared::new(Arc::clone(&gateway))),
             gateway,
         }
+    }
+
+    /// Offers tools that change notes, to those who may; without it there are none.
+    ///
+    /// A second call changes nothing.
+    #[must_use]
+    pub fn with_writer(self, writer: Arc<dyn NoteWriter>) -> Self {
+        let _kept = self.gateway.writer.set(writer);
+        self
+    }
+
+    /// Offers another part's tools, after the gateway's own and those added before.
+    #[must_use]
+    pub fn with_tools(self, provider: Arc<dyn ToolProvider>) -> Self {
+        self.gateway.providers.add(provider);
+        self
     }
 
     /// Serves the client at standard input and output until it closes its side or `token` is
@@ -118,6 +138,27 @@ impl ServiceLifecycle for McpService {
         vec!["datastore".to_owned()]
     }
 
+    /// Notes that changed, and scripts whose tools came or went.
+    fn subscriptions(&self) -> Vec<EventFilter> {
+        let types = [
+            "database.record_created",
+            "database.record_updated",
+            "database.record_deleted",
+            "script.loaded",
+            "script.removed",
+            "script.granted",
+        ];
+        vec![EventFilter {
+            types: types.map(str::to_owned).to_vec(),
+            ..EventFilter::all()
+        }]
+    }
+
+    async fn handle_event(&self, event: &DaemonEvent) -> Result<(), ServiceError> {
+        listening::take(&self.gateway, event);
+        Ok(())
+    }
+
     async fn start(&self, context: ServiceContext) -> Result<(), ServiceError> {
         self.gateway.teller.begin(&context);
         self.gateway.gate.open();
@@ -156,9 +197,15 @@ impl ServiceLifecycle for McpService {
         };
         Ok(health
             .with_detail("calls_in_flight", self.gateway.gate.in_flight())
+            .with_detail("subscribers", self.gateway.changes.count())
             .with_detail("http_sessions", self.http.sessions())
             .with_detail("events_dropped", self.gateway.teller.dropped()))
     }
+}
+
+/// Who calls from inside the process: it is not known on whose behalf, so nothing is changed.
+fn daemon() -> Principal {
+    Principal::new("daemon", [Scope::Read])
 }
 
 #[async_trait]
@@ -173,7 +220,7 @@ impl McpGateway for McpService {
     }
 
     async fn tools(&self) -> Result<Vec<ToolDescriptor>, McpError> {
-        Ok(self.gateway.catalogue.descriptors())
+        Ok(self.gateway.descriptors(&daemon()).await)
     }
 
     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, McpError> {
@@ -187,6 +234,7 @@ impl McpGateway for McpService {
             }
         };
         let caller = Caller {
+            principal: daemon(),
             transport: "daemon",
             protocol: None,
             client: Some("crucible".to_owned()),

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crucible_services::access::Principal;
 use crucible_services::events::{DaemonEvent, EventPayload, EventSource, EventType, McpEventType};
 use crucible_services::service_traits::ServiceContext;
+use crucible_services::tasks::TaskOwner;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::budget::shorten;
 
@@ -20,6 +23,8 @@ const QUEUE_SIZE: usize = 512;
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 /// How many characters of a client's name are told.
 const CLIENT_CHARS_MAX: usize = 80;
+/// How many characters of a resource's URI are told.
+const URI_CHARS_MAX: usize = 2_000;
 
 /// Who called, as far as events tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,11 +35,13 @@ pub(crate) struct Caller {
     pub(crate) protocol: Option<String>,
     /// The name that the client gave; never trusted.
     pub(crate) client: Option<String>,
+    /// Who is behind the client, and what they may do.
+    pub(crate) principal: Principal,
 }
 
 impl Caller {
     /// Returns the client's name, one line and not long.
-    fn client(&self) -> String {
+    pub(crate) fn client(&self) -> String {
         let name = self.client.as_deref().unwrap_or_default();
         let name = shorten(name.trim(), CLIENT_CHARS_MAX);
         if name.is_empty() {
@@ -59,6 +66,7 @@ impl Caller {
 #[derive(Debug, Default)]
 pub(crate) struct Teller {
     queue: Mutex<Option<mpsc::Sender<DaemonEvent>>>,
+    tasks: Mutex<Option<TaskOwner>>,
     dropped: AtomicU64,
 }
 
@@ -89,11 +97,25 @@ impl Teller {
             }
         });
         *self.queue() = Some(sender);
+        *self.run() = Some(context.tasks.clone());
+    }
+
+    /// Returns the owner of tasks of this run; `None` while there is none, and so no events.
+    pub(crate) fn tasks(&self) -> Option<TaskOwner> {
+        self.run().clone()
+    }
+
+    /// Returns the token that is cancelled when this run ends.
+    pub(crate) fn ended(&self) -> CancellationToken {
+        self.run()
+            .as_ref()
+            .map_or_else(CancellationToken::new, |tasks| tasks.token().clone())
     }
 
     /// Stops telling; what is in the queue is still published.
     pub(crate) fn end(&self) {
         *self.queue() = None;
+        *self.run() = None;
     }
 
     /// Returns how many events were dropped because the queue was full.
@@ -123,6 +145,15 @@ impl Teller {
     pub(crate) fn called(&self, caller: &Caller, tool: &str) -> Option<DaemonEvent> {
         let tool_name = tool.to_owned();
         self.tell(McpEventType::ToolCall { tool_name }, caller.detail(), None)
+    }
+
+    pub(crate) fn requested(&self, caller: &Caller, uri: &str) {
+        let uri = shorten(uri, URI_CHARS_MAX);
+        self.tell(
+            McpEventType::ResourceRequested { uri },
+            caller.detail(),
+            None,
+        );
     }
 
     pub(crate) fn answered(
@@ -178,6 +209,10 @@ impl Teller {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Some(event)
+    }
+
+    fn run(&self) -> std::sync::MutexGuard<'_, Option<TaskOwner>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<DaemonEvent>>> {

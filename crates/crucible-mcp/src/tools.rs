@@ -1,21 +1,25 @@
 //! The tools, one file each: what is said about it, its arguments, its answer.
 //!
-//! A tool gets arguments that fit its schema already and a store to ask; deadlines, limits and
+//! A tool gets arguments that fit its schema already and a desk to work at; deadlines, limits and
 //! events are not its business but `gateway`'s.
 
+mod create_note;
+mod edit_note;
 mod list_notes;
+mod move_note;
 mod note_links;
 mod read_note;
 mod search_notes;
 mod section;
 mod shape;
+mod written;
 
-use crucible_services::data_store::DataStore;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::answer::Answer;
 use crate::catalogue::ToolSpec;
+use crate::desk::Desk;
 use crate::fault::Fault;
 
 /// Which tool.
@@ -25,15 +29,21 @@ pub(crate) enum ToolKind {
     ReadNote,
     ListNotes,
     NoteLinks,
+    CreateNote,
+    EditNote,
+    MoveNote,
 }
 
 impl ToolKind {
     /// All tools, in the order in which they are listed: the one to begin with first.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::SearchNotes,
         Self::ReadNote,
         Self::ListNotes,
         Self::NoteLinks,
+        Self::CreateNote,
+        Self::EditNote,
+        Self::MoveNote,
     ];
 
     /// Returns what is said about the tool.
@@ -43,6 +53,9 @@ impl ToolKind {
             Self::ReadNote => read_note::spec(),
             Self::ListNotes => list_notes::spec(),
             Self::NoteLinks => note_links::spec(),
+            Self::CreateNote => create_note::spec(),
+            Self::EditNote => edit_note::spec(),
+            Self::MoveNote => move_note::spec(),
         }
     }
 
@@ -52,14 +65,17 @@ impl ToolKind {
     /// What the model should know and do instead.
     pub(crate) async fn run(
         self,
-        store: &dyn DataStore,
+        desk: &Desk<'_>,
         arguments: Map<String, Value>,
     ) -> Result<Answer, Fault> {
         match self {
-            Self::SearchNotes => search_notes::run(store, read(arguments)?).await,
-            Self::ReadNote => read_note::run(store, read(arguments)?).await,
-            Self::ListNotes => list_notes::run(store, read(arguments)?).await,
-            Self::NoteLinks => note_links::run(store, read(arguments)?).await,
+            Self::SearchNotes => search_notes::run(desk.store, read(arguments)?).await,
+            Self::ReadNote => read_note::run(desk.store, read(arguments)?).await,
+            Self::ListNotes => list_notes::run(desk.store, read(arguments)?).await,
+            Self::NoteLinks => note_links::run(desk.store, read(arguments)?).await,
+            Self::CreateNote => create_note::run(desk, read(arguments)?).await,
+            Self::EditNote => edit_note::run(desk, read(arguments)?).await,
+            Self::MoveNote => move_note::run(desk, read(arguments)?).await,
         }
     }
 }
