@@ -182,6 +182,9 @@ fn check_structure(tab: &mut Tab, page: &str) {
 fn every_page(tab: &mut Tab) {
     let (_place, house) = house(tab);
     let shots = std::env::var_os("CRUCIBLE_SCREENSHOTS").map(PathBuf::from);
+    if shots.is_some() {
+        house.remember_some_work();
+    }
     for (name, path) in PAGES {
         let url = house.url(path);
         for look in ["light", "dark"] {

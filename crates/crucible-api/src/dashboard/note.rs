@@ -174,12 +174,29 @@ fn backlinks(links: &[Backlink]) -> Markup {
             } @else {
                 ul.rows data-list="" {
                     @for link in links {
-                        li { (note_link(&link.path, &link.title)) p.context dir="auto" { (link.context) } }
+                        li { (note_link(&link.path, &link.title)) p.context dir="auto" { (without_brackets(&link.context)) } }
                     }
                 }
             }
         }
     }
+}
+
+/// A line of a note with its wikilinks as words, for reading it in passing.
+fn without_brackets(line: &str) -> String {
+    let mut words = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, (link, after))) = rest
+        .split_once("[[")
+        .and_then(|(before, from)| Some((before, from.split_once("]]")?)))
+    {
+        words.push_str(before.strip_suffix('!').unwrap_or(before));
+        let (target, alias) = crucible_notes::names::split_wikilink(link);
+        words.push_str(alias.unwrap_or(target));
+        rest = after;
+    }
+    words.push_str(rest);
+    words
 }
 
 fn outgoing(links: &[OutgoingLink]) -> Markup {
@@ -250,5 +267,16 @@ const fn done(action: ChangeAction) -> &'static str {
         ChangeAction::Move => "Moved",
         ChangeAction::Delete => "Deleted",
         ChangeAction::Undo => "Undone",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wikilinks_are_words_in_passing() {
+        assert_eq!(without_brackets("a [[B c|d]] ![[e]] [[f"), "a d e [[f");
+        assert_eq!(without_brackets("]] [[x]]"), "]] x");
     }
 }

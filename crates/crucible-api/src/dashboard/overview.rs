@@ -40,12 +40,15 @@ pub(super) async fn overview(visit: Visit) -> Response {
             Err(error) => (fault(&error.to_string())),
         }
         div.columns {
-            section aria-labelledby="services" {
-                div.section-head { h2 #services { "Services" } a href="/services" { "All about them" } }
-                @match services {
-                    Ok(services) => (service_list(&in_order(services))),
-                    Err(error) => (fault(&error.to_string())),
+            div {
+                section aria-labelledby="services" {
+                    div.section-head { h2 #services { "Services" } a href="/services" { "All about them" } }
+                    @match services {
+                        Ok(services) => (service_list(&in_order(services))),
+                        Err(error) => (fault(&error.to_string())),
+                    }
                 }
+                (problem_list(&problems, stats.as_ref().map_or(0, |stats| stats.problems)))
             }
             section aria-labelledby="events" {
                 div.section-head {
@@ -56,7 +59,6 @@ pub(super) async fn overview(visit: Visit) -> Response {
                 (recent(&events))
             }
         }
-        (problem_list(&problems, stats.as_ref().map_or(0, |stats| stats.problems)))
     };
     layout::page(&visit, Place::Overview, "Overview", "", &main)
 }

@@ -5,15 +5,16 @@ use crate::rig::Rig;
 const HOSTILE_NOTE: &str = "/note/a%20%22b%22%3E%3Cscript%3Ealert%281%29%3C/script%3E/100%25%3F%20%231%26%0A%F0%9F%A5%96.md";
 
 #[tokio::test]
-async fn overview_shows_counts_services_problems_and_search() {
+async fn overview_shows_health_counts_problems_and_search() {
     let rig = Rig::new().await;
     let page = rig.get("/").await;
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     for expected in [
         "<h1 dir=\"auto\">Bakery &lt;b&gt;</h1>",
+        "Everything works",
         "<dt>Blocks</dt><dd>12\u{202f}770</dd>",
-        "<form role=\"search\" action=\"/search\" method=\"get\">",
+        "role=\"search\" action=\"/search\" method=\"get\"",
         "<label class=\"unseen\" for=\"q\">",
         "<a class=\"skip\" href=\"#main\">",
         "<main id=\"main\"",
@@ -34,7 +35,17 @@ async fn every_page_keeps_the_vault_out_of_its_markup() {
         "/notes?tag=%3Cscript%3E",
         HOSTILE_NOTE,
         "/note/Home",
+        "/note/Home?view=source",
         "/note/%3Cscript%3E",
+        "/events",
+        "/events?q=%22%3E%3Cscript%3E&correlation=%3Cscript%3E",
+        "/services",
+        "/services/%3Cscript%3E",
+        "/services/%3Cscript%3E/stop",
+        "/scripts",
+        "/scripts/%3Cscript%3E",
+        "/access",
+        "/configuration",
     ] {
         let page = rig.get(target).await.text;
         let scripts = page.matches("<script").count();
@@ -77,6 +88,7 @@ async fn search_page_marks_the_words_and_links_to_notes_that_open() {
 async fn search_page_without_words_explains_and_with_a_fault_says_it() {
     let rig = Rig::new().await;
     assert_eq!(rig.get("/search").await.status, 200);
+    assert_eq!(rig.get("/search?q=a&mode=psychic").await.status, 400);
     let page = rig.get("/search?q=@invalid").await;
     assert_eq!(page.status, 400);
     assert!(page.text.contains("the phrase has no end; add a &quot;"));
@@ -87,19 +99,28 @@ async fn search_page_without_words_explains_and_with_a_fault_says_it() {
 }
 
 #[tokio::test]
-async fn note_page_shows_source_and_links_both_ways() {
+async fn note_page_shows_the_note_and_links_both_ways() {
     let rig = Rig::new().await;
     let page = rig.get("/note/Home").await.text;
     for expected in [
-        "<pre class=\"source\"",
-        "Start with [[Bread]] or [[Nowhere]]. #index",
+        "Start with <a href=\"/note/Bread.md\">Bread</a> or <span class=\"unresolved\"",
+        "<a class=\"tag\" href=\"/notes?tag=index\">#index</a>",
         "<a href=\"/note/Bread.md\" dir=\"auto\">Bread</a>",
         "nothing has this name",
-        "<a href=\"/notes?tag=index\" dir=\"auto\">#index</a>",
-        "<h2 id=\"backlinks\">Links to here</h2>",
+        "<h2 id=\"backlinks\">Links to here",
+        "href=\"/note/Home.md?view=source\"",
     ] {
         assert!(page.contains(expected), "{expected}\n{page}");
     }
+}
+
+#[tokio::test]
+async fn note_page_shows_the_source_as_it_is() {
+    let rig = Rig::new().await;
+    let page = rig.get("/note/Home?view=source").await.text;
+    let source = "<pre class=\"source\" tabindex=\"0\" dir=\"auto\" aria-label=\"The note's text\">\n# Home\n\nStart with [[Bread]] or [[Nowhere]]. #index\n</pre>";
+    assert!(page.contains(source), "{page}");
+    assert_eq!(rig.get("/note/Home?view=x").await.status, 400);
 }
 
 #[tokio::test]
@@ -122,12 +143,43 @@ async fn unknown_note_has_a_page_with_candidates() {
 }
 
 #[tokio::test]
+async fn pages_of_what_is_not_there_say_so() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/services/nobody").await.status, 404);
+    assert_eq!(rig.get("/services/nobody/stop").await.status, 404);
+    let page = rig.get("/scripts").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("No script engine runs here"));
+    assert_eq!(rig.get("/scripts/nobody").await.status, 503);
+}
+
+#[tokio::test]
+async fn forms_that_no_page_of_ours_made_are_refused() {
+    let rig = Rig::new().await;
+    for target in [
+        "/services/s/restart",
+        "/services/s/stop",
+        "/services/s/start",
+        "/scripts/s/grant",
+        "/access",
+        "/access/t/revoke",
+    ] {
+        let answer = rig.post(target).await;
+        assert!(answer.status.is_client_error(), "{target}: {answer:?}");
+        assert_ne!(
+            answer.status, 404,
+            "{target}: refused before it is looked for"
+        );
+    }
+}
+
+#[tokio::test]
 async fn assets_have_their_types_and_the_pages_name_them() {
     let rig = Rig::new().await;
     let page = rig.get("/").await.text;
     for (path, kind) in [
         ("/assets/crucible.css", "text/css; charset=utf-8"),
-        ("/assets/live.js", "text/javascript; charset=utf-8"),
+        ("/assets/crucible.js", "text/javascript; charset=utf-8"),
         ("/assets/crucible.svg", "image/svg+xml"),
     ] {
         let asset = rig.get(path).await;

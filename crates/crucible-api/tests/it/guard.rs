@@ -69,7 +69,7 @@ async fn refusals_and_answers_carry_the_security_headers() {
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'self'") && !policy.contains("unsafe"));
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
         assert_eq!(answer.header("cache-control"), "no-store");
     }
 }

@@ -10,8 +10,13 @@ use async_trait::async_trait;
 use crucible_api::auth::AccessControl;
 use crucible_api::{ApiConfig, ApiParts, ApiService, VaultInfo};
 use crucible_core::{CoreConfig, CrucibleCore};
+use crucible_services::clock;
 use crucible_services::configuration::{
     self, Changed, Configuration, Origin, Setting, SettingChange,
+};
+use crucible_services::events::{
+    DaemonEvent, EventPayload, EventSource, EventType, FilesystemEventType, McpEventType,
+    ScriptEventType,
 };
 use crucible_services::script::{
     CallOutcome, CallRequest, Error, LogLine, ScheduleInfo, ScriptEngine, ScriptInfo, ScriptState,
@@ -19,6 +24,7 @@ use crucible_services::script::{
 use crucible_services::state_store::MemoryState;
 use crucible_store::{Store, StoreConfig, StoreService};
 use crucible_vault::{VaultConfig, VaultFolder, VaultService};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// A daemon within the test's process.
@@ -51,8 +57,8 @@ impl House {
             core.register_service(Arc::new(service)).await.unwrap();
             let info = VaultInfo {
                 name: "Bakery".to_owned(),
-                path: vault.to_owned(),
-                index_dir: data.to_owned(),
+                path: "/home/baker/Bakery".into(),
+                index_dir: "/home/baker/.local/share/crucible".into(),
             };
             let parts = ApiParts {
                 scripts: Some(Arc::clone(&scripts) as Arc<dyn ScriptEngine>),
@@ -70,6 +76,54 @@ impl House {
             scripts,
             core,
             runtime,
+        }
+    }
+
+    /// Tells what could have happened in the last ten minutes, so that a picture shows a day at
+    /// work and not the first second.
+    pub(crate) fn remember_some_work(&self) {
+        let now = clock::now();
+        let paths = [
+            "Journal/2025/2025-04-05.md",
+            "Recipes/Focaccia.md",
+            "Science/Gluten.md",
+        ];
+        for step in 0..70_i64 {
+            let path = paths[usize::try_from(step % 3).unwrap()].to_owned();
+            let age = 590 - step * 8 - (step * step) % 37;
+            let tell = |kind, source, cause: Option<&DaemonEvent>| {
+                let mut event = DaemonEvent::new(kind, source, EventPayload::text(""));
+                event.timestamp = now - SignedDuration::from_secs(age.max(1));
+                let event = cause.map_or(event.clone(), |cause| event.caused_by(cause));
+                self.runtime
+                    .block_on(self.core.route_event(event.clone()))
+                    .unwrap();
+                event
+            };
+            let saved = FilesystemEventType::FileModified { path };
+            let saved = tell(
+                EventType::Filesystem(saved),
+                EventSource::filesystem("vault"),
+                None,
+            );
+            if step % 4 == 0 {
+                let (script, function) = ("weekly-review".to_owned(), "gather".to_owned());
+                let ran = ScriptEventType::Completed {
+                    script,
+                    function,
+                    duration_ms: 3,
+                };
+                tell(
+                    EventType::Script(ran),
+                    EventSource::service("scripts"),
+                    Some(&saved),
+                );
+            }
+            if step % 5 == 0 {
+                let tool_name = "search_notes".to_owned();
+                let asked = McpEventType::ToolCall { tool_name };
+                tell(EventType::Mcp(asked), EventSource::mcp("editor"), None);
+            }
         }
     }
 
