@@ -11,6 +11,7 @@ use crucible_api::VaultInfo;
 use crucible_api::auth::Secret;
 use crucible_api::client::Client;
 use crucible_services::data_store::DataStore;
+use crucible_services::service_traits::NoteWriter;
 use crucible_store::{Store, StoreConfig};
 use crucible_vault::{VaultConfig, VaultFolder};
 
@@ -26,6 +27,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 /// A way to the notes of one vault; [`Access::close`] it in the end.
 pub struct Access {
     store: Arc<dyn DataStore>,
+    writer: Option<Arc<dyn NoteWriter>>,
     via: Via,
     local: Option<Daemon>,
 }
@@ -83,9 +85,10 @@ impl Access {
                 return Ok(None);
             };
             if let Some(client) = answering(location, &holder).await {
-                let (store, via) = (Arc::new(client), Via::Daemon(holder));
+                let (store, via) = (Arc::new(client.clone()), Via::Daemon(holder));
                 return Ok(Some(Self {
                     store,
+                    writer: Some(Arc::new(client)),
                     via,
                     local: None,
                 }));
@@ -96,6 +99,7 @@ impl Access {
                     let (store, via) = (Arc::new(store), Via::Reader(holder));
                     return Ok(Some(Self {
                         store,
+                        writer: None,
                         via,
                         local: None,
                     }));
@@ -111,6 +115,7 @@ impl Access {
         let daemon = Daemon::start(config.clone()).await?;
         Ok(Self {
             store: daemon.store(),
+            writer: daemon.writer(),
             via: Via::Own,
             local: Some(daemon),
         })
@@ -120,6 +125,12 @@ impl Access {
     #[must_use]
     pub fn store(&self) -> Arc<dyn DataStore> {
         Arc::clone(&self.store)
+    }
+
+    /// Returns who changes notes; `None` where they can only be read.
+    #[must_use]
+    pub fn writer(&self) -> Option<Arc<dyn NoteWriter>> {
+        self.writer.clone()
     }
 
     /// Returns which way was taken.

@@ -4,6 +4,7 @@
 //! is registered with the core. Nothing here knows how a service does its work.
 
 mod config;
+mod engines;
 mod error;
 mod indexing;
 mod listener;
@@ -32,9 +33,10 @@ use crate::instance::{Instance, InstanceLock};
 use crate::location::Location;
 use crate::settings::live::LiveSettings;
 use crate::settings::{Resolved, Sources};
+use engines::Engines;
 use vault::Vault;
 
-pub use config::{DaemonConfig, Folders, Role};
+pub use config::{DaemonConfig, Role, Surroundings};
 pub use error::StartError;
 pub use indexing::{IndexProgress, Indexed};
 pub use stdio::serve_mcp;
@@ -108,12 +110,14 @@ impl Daemon {
             .build()
             .await?;
         let vault = Vault::open(&location, role).await?;
+        let engines = Engines::assemble(&config, &settings.settings, &vault)?;
         core.register_service(Arc::new(StoreService::new(vault.store.clone())))
             .await?;
         core.register_service(Arc::clone(&vault.service)).await?;
+        engines.register(&core).await?;
         let mut mcp = None;
         if role.stays() {
-            let service = Arc::new(mcp_gateway(&location, &vault));
+            let service = Arc::new(mcp_gateway(&location, &vault, &engines));
             core.register_service(Arc::clone(&service)).await?;
             mcp = Some(service);
         }
@@ -131,6 +135,8 @@ impl Daemon {
                     Router::new().fallback_service(mcp.http_service())
                 }),
                 writer: vault.writer.clone(),
+                inference: engines.inference(),
+                scripts: engines.scripts(),
                 configuration: Some(Arc::new(live)),
                 ..ApiParts::new(
                     core.clone(),
@@ -277,9 +283,16 @@ fn vault_info(location: &Location) -> VaultInfo {
     }
 }
 
-fn mcp_gateway(location: &Location, vault: &Vault) -> McpService {
+fn mcp_gateway(location: &Location, vault: &Vault, engines: &Engines) -> McpService {
     let config = McpConfig::new(location.vault_name());
-    McpService::new(config, Arc::new(vault.store.clone()))
+    let mut service = McpService::new(config, Arc::new(vault.store.clone()));
+    if let Some(writer) = &vault.writer {
+        service = service.with_writer(Arc::clone(writer));
+    }
+    if let Some(tools) = engines.tools() {
+        service = service.with_tools(tools);
+    }
+    service
 }
 
 async fn read_settings(sources: &Sources) -> Result<Resolved, StartError> {

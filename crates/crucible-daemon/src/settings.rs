@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crucible_core::CoreConfig;
+use crucible_inference::InferenceConfig;
 use serde::{Deserialize, Serialize};
 
 pub use resolve::{Resolved, Sources};
@@ -30,6 +31,29 @@ pub struct Settings {
     pub core: CoreConfig,
     /// The interfaces over HTTP.
     pub api: ApiSettings,
+    /// Embeddings and text generation.
+    pub inference: InferenceConfig,
+    /// Scripts.
+    pub scripts: ScriptSettings,
+}
+
+/// Scripts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScriptSettings {
+    /// The folder of scripts; `None` for `.crucible/scripts` in the vault.
+    pub folder: Option<PathBuf>,
+    /// The most worker processes at a time; 1 to 64.
+    pub workers_max: u16,
+}
+
+impl Default for ScriptSettings {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            workers_max: 8,
+        }
+    }
 }
 
 /// The interfaces over HTTP.

@@ -4,17 +4,25 @@
 use std::path::PathBuf;
 
 use crucible_daemon::DaemonConfig;
-use crucible_daemon::compose::{Folders, Role};
+use crucible_daemon::compose::{Role, Surroundings};
 use crucible_daemon::location::Location;
 use crucible_daemon::settings::Sources;
+use crucible_inference::providers::Secrets;
+use crucible_script::worker::WorkerCommand;
 use etcetera::BaseStrategy as _;
+use jiff::tz::TimeZone;
 
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::vault_choice::data_dir;
 
-/// The hidden command that makes this program a worker of scripts.
-pub(crate) const WORKER: &str = "script-worker";
+/// Returns how this program starts itself as a worker of scripts.
+pub(crate) fn worker() -> std::io::Result<WorkerCommand> {
+    Ok(WorkerCommand {
+        program: std::env::current_exe()?,
+        args: vec!["script-worker".into()],
+    })
+}
 
 /// Returns what to start a daemon for `location` with.
 pub(crate) fn daemon(
@@ -24,12 +32,11 @@ pub(crate) fn daemon(
 ) -> Result<DaemonConfig, Failure> {
     let mut config = DaemonConfig::new(location, role);
     config.sources = sources(global)?;
-    config.folders = Folders {
+    config.surroundings = Surroundings {
         models: Some(models_dir(global)?),
-        scripts: Some(config_dir()?.join("scripts")),
-        worker: std::env::current_exe()
-            .ok()
-            .map(|program| (program, vec![WORKER.to_owned()])),
+        worker: worker().ok(),
+        local: Some(TimeZone::system()),
+        secrets: Some(Secrets::new(|name| std::env::var(name).ok())),
     };
     Ok(config)
 }

@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crucible_inference::providers::Secrets;
+use crucible_script::worker::WorkerCommand;
+use jiff::tz::TimeZone;
+
 use crate::location::Location;
 use crate::settings::Sources;
 
@@ -15,19 +19,19 @@ pub struct DaemonConfig {
     pub role: Role,
     /// Where the settings come from.
     pub sources: Sources,
-    /// Where things that belong to no single vault live.
-    pub folders: Folders,
+    /// What the process finds around it.
+    pub surroundings: Surroundings,
 }
 
 impl DaemonConfig {
-    /// Creates a configuration with default settings and without shared folders.
+    /// Creates a configuration with default settings and nothing around it.
     #[must_use]
     pub fn new(location: Location, role: Role) -> Self {
         Self {
             location,
             role,
             sources: Sources::default(),
-            folders: Folders::default(),
+            surroundings: Surroundings::default(),
         }
     }
 
@@ -54,15 +58,18 @@ impl DaemonConfig {
     }
 }
 
-/// Where things that belong to no single vault live.
+/// What the process finds around it; a part that is left out is not offered.
 #[derive(Clone, Debug, Default)]
-pub struct Folders {
-    /// Models that run in this process.
+pub struct Surroundings {
+    /// The folder of models that run in this process.
     pub models: Option<PathBuf>,
-    /// Scripts.
-    pub scripts: Option<PathBuf>,
-    /// The program that is started as a worker of scripts, with the arguments that make it one.
-    pub worker: Option<(PathBuf, Vec<String>)>,
+    /// The program that is started as a worker of scripts, with the arguments that make it one;
+    /// without it no scripts run.
+    pub worker: Option<WorkerCommand>,
+    /// The clock that schedules and scripts call local; UTC where it is not known.
+    pub local: Option<TimeZone>,
+    /// How variables of the environment that hold keys of providers are read.
+    pub secrets: Option<Secrets>,
 }
 
 /// What a process with a vault is for.

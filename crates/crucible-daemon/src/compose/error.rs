@@ -23,6 +23,9 @@ pub enum StartError {
     /// The settings cannot be used.
     #[error("the settings cannot be used: {0}")]
     Settings(#[from] crate::settings::Error),
+    /// The inference engine cannot be made.
+    #[error("the inference engine cannot be set up")]
+    Inference(#[from] crucible_services::service_traits::ServiceError),
     /// The state cannot be opened.
     #[error("the state cannot be opened")]
     State(#[from] crucible_store::StateFileError),

@@ -26,5 +26,9 @@ pub async fn serve_mcp(
 /// Makes a gateway to a store that another process supervises.
 fn gateway(location: &Location, access: &Access) -> Arc<McpService> {
     let config = McpConfig::new(location.vault_name());
-    Arc::new(McpService::new(config, access.store()))
+    let service = McpService::new(config, access.store());
+    Arc::new(match access.writer() {
+        Some(writer) => service.with_writer(writer),
+        None => service,
+    })
 }

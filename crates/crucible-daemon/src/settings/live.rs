@@ -22,7 +22,7 @@ use toml_edit::DocumentMut;
 use super::resolve::{Resolved, Sources, find, leaves, read};
 
 /// Sections that are handed to the service of the same name when they change.
-const LIVE_SECTIONS: [&str; 0] = [];
+const LIVE_SECTIONS: [&str; 1] = ["inference"];
 /// Read once, when the router is created.
 const AT_START: [&str; 2] = [
     "core.routing_config.recent_events_max",

@@ -160,6 +160,13 @@ impl Layers {
                 if let Err(error) = settings.core.validate() {
                     self.faults.push(format!("core: {error}"));
                 }
+                if let Err(fault) = settings.inference.validate() {
+                    self.faults.push(format!("inference: {fault}"));
+                }
+                if !(1..=64).contains(&settings.scripts.workers_max) {
+                    let fault = "scripts.workers_max is not between 1 and 64";
+                    self.faults.push(fault.to_owned());
+                }
                 if self.faults.is_empty() {
                     let (tree, origins) = (self.tree, self.origins);
                     return Ok(Resolved {

@@ -14,13 +14,13 @@ mod test;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use crucible_script::worker::WorkerCommand;
 use crucible_script::{SCRIPTS_FOLDER, manifest};
 use crucible_services::script;
 
 use crate::args::Global;
 use crate::args::script::{Place, Script, ScriptCommand};
 use crate::failure::{Failure, Kind};
+pub(crate) use crate::setup::worker;
 use crate::terminal::plain;
 use crate::vault_choice;
 
@@ -90,14 +90,6 @@ fn folders(global: &Global, place: &Place, named: Option<&str>) -> Result<Vec<Pa
             .with_hint("`crucible script new NAME` begins one"));
     }
     Ok(folders)
-}
-
-/// Returns how this program starts itself as a worker.
-fn worker() -> Result<WorkerCommand, Failure> {
-    Ok(WorkerCommand {
-        program: std::env::current_exe()?,
-        args: vec!["script-worker".into()],
-    })
 }
 
 impl From<script::Error> for Failure {
