@@ -219,8 +219,12 @@ fn plain(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+    use crucible_services::access::Scope;
+
     use super::*;
-    use crate::routes;
+    use crate::route::Audience;
+    use crate::{dashboard, routes};
 
     fn routes() -> Vec<Route> {
         let mut all = routes::answers();
@@ -233,12 +237,28 @@ mod tests {
     fn every_route_for_programs_is_described_and_named_once() {
         let mut names: Vec<&str> = Vec::new();
         for route in routes() {
-            let is_page = route.gate.audience == crate::route::Audience::Person;
+            let is_page = route.gate.audience == Audience::Person;
             assert_eq!(route.doc.name.is_empty(), is_page, "{}", route.path);
             if !is_page {
                 assert!(route.doc.about.ends_with('.'), "{}", route.path);
                 assert!(!names.contains(&route.doc.name), "{}", route.doc.name);
                 names.push(route.doc.name);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_for_people_and_those_that_change_something_need_control() {
+        for route in dashboard::pages() {
+            let is_asset = route.path.starts_with("/assets/");
+            if is_asset {
+                assert_eq!(route.gate.need, Need::Nothing, "{}", route.path);
+                continue;
+            }
+            assert_eq!(route.gate.audience, Audience::Person, "{}", route.path);
+            if route.method != Method::GET {
+                let control = Need::Scope(Scope::Control);
+                assert_eq!(route.gate.need, control, "{}", route.path);
             }
         }
     }
