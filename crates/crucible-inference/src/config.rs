@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn unknown_key_is_an_error() {
-        let read = serde_json::from_value::<InferenceConfig>(json!({ "embeding_model": "x" }));
-        assert!(read.unwrap_err().to_string().contains("embeding_model"));
+        let read = serde_json::from_value::<InferenceConfig>(json!({ "embed_model": "x" }));
+        assert!(read.unwrap_err().to_string().contains("embed_model"));
     }
 
     #[test]

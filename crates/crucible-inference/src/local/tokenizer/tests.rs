@@ -47,7 +47,10 @@ fn chinese_characters_stand_alone() {
 
 #[test]
 fn nul_and_control_characters_are_dropped_without_a_cut() {
-    check("hel\0lo\u{7}\u{200b} wor\u{fffd}ld", &["hello", "world"]);
+    check(
+        "hello\0\u{7}s\u{200b} world\u{fffd}s",
+        &["hello", "##s", "world", "##s"],
+    );
 }
 
 #[test]
