@@ -62,7 +62,7 @@ impl<'a> Passage<'a> {
         let title = own.filter(|title| heading_path.first() != Some(title));
         // The first block below a heading begins with it.
         let heading_path = match heading_path.split_last() {
-            Some((last, above)) if text.trim_start().starts_with(last) => above,
+            Some((last, above)) if text.trim_start().lines().next() == Some(*last) => above,
             _ => heading_path,
         };
         Some(Self {
@@ -313,7 +313,7 @@ mod tests {
             passage(None, &[], "a").key(),
             passage(None, &[], "b").key(),
             passage(None, &["a"], "b").key(),
-            passage(None, &["a"], "a").key(),
+            passage(None, &["a"], "ab").key(),
         ];
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
         assert_eq!(passage(Some("a"), &[], "b").key(), keys[2]);
