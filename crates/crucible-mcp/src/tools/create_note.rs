@@ -14,8 +14,7 @@ pub(super) fn spec() -> ToolSpec {
     ToolSpec::new(
         "create_note",
         "Create note",
-        "Creates a note; never replaces one. Search first whether a note on the subject exists, \
-         and put it into a folder that is in use.",
+        "Creates a note; never replaces one. Search first whether there is one on the subject.",
         shape::object(
             json!({
                 "path": {
@@ -26,8 +25,7 @@ pub(super) fn spec() -> ToolSpec {
                 },
                 "text": {
                     "type": "string",
-                    "description": "Its Markdown text, frontmatter included.",
-                    "maxLength": written::TEXT_CHARS_MAX,
+                    "description": "Markdown.",
                 },
             }),
             &["path", "text"],

@@ -17,40 +17,33 @@ pub(super) fn spec() -> ToolSpec {
     ToolSpec::new(
         "edit_note",
         "Edit note",
-        "Changes a note that you have read: all edits in order, or none. Prefer small edits to \
-         overwrite. If the note has changed since, nothing is written and you are told its hash.",
+        "Changes a note that you have read: all edits, or none. If it has changed since, nothing \
+         is written and you are told its hash.",
         shape::object(
             json!({
                 "ref": written::reference(),
                 "if_match": written::if_match(),
                 "edits": {
                     "type": "array",
-                    "description": "What to do.",
                     "maxItems": EDITS_MAX,
                     "items": shape::object(
                         json!({
                             "op": {
                                 "type": "string",
-                                "description": "replace: old, which occurs exactly once, by text; prepend: after the frontmatter; *_section: below heading.",
+                                "description": "replace: old, which occurs once, by text; *_section: below heading.",
                                 "enum": [
                                     "replace", "append", "prepend", "append_to_section",
                                     "replace_section", "overwrite",
                                 ],
                             },
-                            "text": {
-                                "type": "string",
-                                "description": "The new text.",
-                                "maxLength": written::TEXT_CHARS_MAX,
-                            },
+                            "text": shape::text(),
                             "old": {
                                 "type": "string",
-                                "description": "For replace: as it stands in the note.",
-                                "maxLength": written::TEXT_CHARS_MAX,
+                                "description": "For replace.",
                             },
                             "heading": {
                                 "type": "string",
-                                "description": "For *_section: its text, or Parent/Child.",
-                                "maxLength": 1000,
+                                "description": "Text, or Parent/Child.",
                             },
                         }),
                         &["op", "text"],

@@ -20,14 +20,13 @@ pub(super) fn spec() -> ToolSpec {
                 "ref": written::reference(),
                 "to": {
                     "type": "string",
-                    "description": "Its new path; folders are made.",
+                    "description": "New path.",
                     "minLength": 1,
                     "maxLength": shape::REF_CHARS_MAX,
                 },
                 "if_match": written::if_match(),
                 "update_links": {
                     "type": "boolean",
-                    "description": "Whether links are rewritten.",
                     "default": true,
                 },
             }),

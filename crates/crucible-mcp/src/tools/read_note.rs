@@ -28,7 +28,7 @@ pub(super) fn spec() -> ToolSpec {
         "Read note",
         "Reads one note: its Markdown text with frontmatter, and the hash of its content. Long \
          notes come in pages: next_cursor is there while there is more. Give section or line to \
-         read a part only. If several notes have the name, the error lists their paths.",
+         read a part only.",
         shape::object(
             json!({
                 "ref": {

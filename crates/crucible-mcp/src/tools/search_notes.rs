@@ -25,13 +25,12 @@ pub(super) fn spec() -> ToolSpec {
         "Search notes",
         "Finds notes by their words, best match first. Start here for any question that the \
          notes may answer. Each hit has the note's path, the line and heading of its best \
-         passage, and a snippet; read on with read_note (ref = path, line = line). To browse \
-         without words use list_notes.",
+         passage, and a snippet; read on with read_note (ref = path, line = line).",
         shape::object(
             json!({
                 "query": {
                     "type": "string",
-                    "description": "Words, \"exact phrases\" and -exclusions. A note need not have all words; the more, the higher.",
+                    "description": "Words, \"exact phrases\" and -exclusions.",
                     "minLength": 1,
                     "maxLength": 1000,
                 },

@@ -11,8 +11,6 @@ use crate::desk::Desk;
 use crate::fault::Fault;
 use crate::reference::first_found;
 
-/// The longest text that one argument may have, in characters.
-pub(super) const TEXT_CHARS_MAX: usize = 500_000;
 /// How many rewritten notes an answer names.
 const ALSO_MAX: usize = 100;
 
@@ -20,7 +18,7 @@ const ALSO_MAX: usize = 100;
 pub(super) fn reference() -> Value {
     json!({
         "type": "string",
-        "description": "Path of the note (best), or a name that only it has.",
+        "description": "Path (best), or a name only it has.",
         "minLength": 1,
         "maxLength": shape::REF_CHARS_MAX,
     })
@@ -30,23 +28,13 @@ pub(super) fn reference() -> Value {
 pub(super) fn if_match() -> Value {
     json!({
         "type": "string",
-        "description": "hash of the note as read_note gave it.",
-        "minLength": 64,
-        "maxLength": 64,
+        "description": "hash from read_note.",
     })
 }
 
-/// Schema of the answer.
+/// Schema of the answer: no more than its names, since every client pays for the list of tools.
 pub(super) fn output() -> Value {
-    shape::object(
-        json!({
-            "path": shape::text(),
-            "hash": shape::text(),
-            "change": shape::text(),
-            "also": shape::texts(),
-        }),
-        &["path", "hash", "change"],
-    )
+    json!({ "type": "object" })
 }
 
 #[derive(Debug, Serialize)]
