@@ -53,7 +53,12 @@ impl HttpClient {
     }
 
     /// Sends a request of the modern era with the headers that go with it.
-    async fn modern(&self, method: &str, params: Value, extra: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn modern(
+        &self,
+        method: &str,
+        params: Value,
+        extra: &[(&str, &str)],
+    ) -> Reply {
         let message = json!({
             "jsonrpc": "2.0", "id": 1, "method": method, "params": modern_params(MODERN, params),
         });

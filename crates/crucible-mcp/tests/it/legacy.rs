@@ -111,7 +111,7 @@ async fn unknown_method_and_misshapen_parameters_have_their_codes() {
     let (mut client, _vault) = Client::legacy().await;
     for method in [
         "prompts/list",
-        "resources/list",
+        "prompts/list",
         "resources/read",
         "no/such",
         "logging/setLevel",

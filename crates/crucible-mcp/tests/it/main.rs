@@ -3,6 +3,7 @@
 
 mod bad_lines;
 mod conform;
+mod following;
 mod http;
 mod http_legacy;
 mod legacy;
@@ -13,3 +14,4 @@ mod reading;
 mod tools;
 mod vault;
 mod wire;
+mod writing;
