@@ -115,11 +115,15 @@ fn chromium() -> Option<String> {
     found.map(|_| "chromium".to_owned())
 }
 
-/// A place with the example vault, and a daemon that has indexed it.
-fn serve() -> (Place, Daemon, String) {
+/// A place with the example vault, a daemon that has indexed it, and a browser that was let in by
+/// the link that the command line prints.
+fn serve(tab: &mut Tab) -> (Place, Daemon, String) {
     let place = Place::example();
     let mut daemon = place.serve();
     let origin = format!("http://{}", daemon.api());
+    let link = place.about(&["dashboard"]).succeeds().stdout;
+    tab.go(link.trim());
+    tab.until("location.pathname === '/' && document.readyState === 'complete'");
     (place, daemon, origin)
 }
 
@@ -223,7 +227,7 @@ fn every_page(tab: &mut Tab) {
 }
 
 fn live_events(tab: &mut Tab) {
-    let (place, _daemon, origin) = serve();
+    let (place, _daemon, origin) = serve(tab);
     tab.go(&origin);
     tab.until("document.querySelector('#live').textContent === 'live'");
     let notes = "document.querySelector('.figures dd').textContent";
@@ -257,7 +261,7 @@ fn live_events(tab: &mut Tab) {
 }
 
 fn filtered_events(tab: &mut Tab) {
-    let (place, _daemon, origin) = serve();
+    let (place, _daemon, origin) = serve(tab);
     tab.go(&format!("{origin}/events?category=filesystem"));
     tab.until("document.querySelector('#live').textContent === 'live'");
     let categories = "[...new Set([...document.querySelectorAll('.event')].filter((row) => !row.hidden).map((row) => row.dataset.category))].join()";
@@ -282,7 +286,7 @@ fn filtered_events(tab: &mut Tab) {
 }
 
 fn hostile_note(tab: &mut Tab) {
-    let (place, _daemon, origin) = serve();
+    let (place, _daemon, origin) = serve(tab);
     let name = "Hostile <img src=x onerror=pwned=38>.md";
     tab.go(&format!("{origin}/events"));
     tab.until("document.querySelector('#live').textContent === 'live'");
@@ -350,7 +354,7 @@ fn check_harmless(tab: &mut Tab, page: &str) {
 }
 
 fn keyboard(tab: &mut Tab) {
-    let (_place, _daemon, origin) = serve();
+    let (_place, _daemon, origin) = serve(tab);
     tab.go(&origin);
     tab.press("Tab");
     assert_eq!(tab.eval("document.activeElement.className"), "skip");
@@ -391,7 +395,7 @@ fn keyboard(tab: &mut Tab) {
 }
 
 fn switches(tab: &mut Tab) {
-    let (_place, _daemon, origin) = serve();
+    let (_place, _daemon, origin) = serve(tab);
     let page = format!("{origin}/services/mcp-gateway");
     tab.go(&page);
     tab.click("form[action$='/restart'] button");
@@ -418,7 +422,7 @@ fn switches(tab: &mut Tab) {
 }
 
 fn look_is_remembered(tab: &mut Tab) {
-    let (_place, _daemon, origin) = serve();
+    let (_place, _daemon, origin) = serve(tab);
     let ground = "getComputedStyle(document.body).backgroundColor";
     tab.go(&origin);
     let light = tab.eval(ground);
@@ -513,7 +517,7 @@ fn tokens_and_grants(tab: &mut Tab) {
 }
 
 fn foreign_page(tab: &mut Tab) {
-    let (_place, mut daemon, origin) = serve();
+    let (_place, mut daemon, origin) = serve(tab);
     // The browser has been here: whatever lets it in goes along with what the page tries.
     tab.go(&origin);
     let site = foreign::serve(daemon.api());

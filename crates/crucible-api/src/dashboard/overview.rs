@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use crucible_core::{CoreMetrics, ServiceStatus, SystemHealth};
 use crucible_services::clock;
-use crucible_services::data_store::{Problem, StoreStats};
+use crucible_services::data_store::{Problem, StoreStats, VectorStats};
 use crucible_services::events::{DaemonEvent, EventFilter};
 use crucible_services::health::HealthStatus;
 use maud::{Markup, html};
@@ -114,6 +114,23 @@ fn figures(stats: &StoreStats) -> Markup {
                 div { dt { "Problems" } dd { (number(stats.problems)) } }
             }
             (progress("Text index", stats.notes.saturating_sub(stats.text_pending), stats.notes))
+            @if let Some(vectors) = &stats.vectors { (meaning(vectors)) }
+        }
+    }
+}
+
+/// How far search by meaning is, and what keeps it.
+fn meaning(vectors: &VectorStats) -> Markup {
+    html! {
+        @if let Some(message) = &vectors.message {
+            (parts::notice(&format!("Search goes by words alone: {message}")))
+        }
+        (progress("Search by meaning", vectors.blocks_done, vectors.blocks))
+        @if vectors.message.is_none() && vectors.blocks > 0 && vectors.blocks_done >= vectors.blocks {
+            p.quiet.meaning {
+                "Search by meaning knows all " (number(vectors.blocks)) " blocks"
+                @if let Some(model) = &vectors.model { " (" (model) ")" } "."
+            }
         }
     }
 }
