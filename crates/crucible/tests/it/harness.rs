@@ -12,7 +12,7 @@ pub(crate) mod sse;
 use std::time::Duration;
 
 pub(crate) use daemon::Daemon;
-pub(crate) use place::Place;
+pub(crate) use place::{Place, copy_folder};
 pub(crate) use sse::EventStream;
 
 /// The longest any single wait takes; generous, because it is reached only when a test fails.

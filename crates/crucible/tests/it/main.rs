@@ -15,3 +15,4 @@ mod readme;
 mod saving;
 mod scripts;
 mod usage;
+mod whole_path;
