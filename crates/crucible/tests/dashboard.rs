@@ -133,7 +133,7 @@ fn house(tab: &mut Tab) -> (Place, House) {
     let house = House::open(&place.vault(), &place.root().join("index"));
     tab.go(&house.link());
     tab.until("location.pathname === '/'");
-    tab.until("document.querySelector('.figures dd')?.textContent.trim() !== '0'");
+    tab.until("document.querySelector('.figures dd')?.textContent.trim() !== '0' && !document.querySelector('.progress')");
     (place, house)
 }
 

@@ -137,7 +137,7 @@ async fn make(state: &ApiState, form: Result<SafeForm, ApiError>) -> Result<Toke
         .map_err(|error| ApiError::new(Code::InvalidQuery, error.to_string()))?;
     let name = form.get("name").unwrap_or_default().trim();
     let made = state.parts.access.create(NewToken::new(name, scopes)).await;
-    made.map_err(access_error)
+    made.map_err(|error| access_error(&error))
 }
 
 /// `POST /access/{name}/revoke`
@@ -148,7 +148,12 @@ pub(super) async fn revoke(
     form: Result<SafeForm, ApiError>,
 ) -> Response {
     let done = match form {
-        Ok(_) => state.parts.access.revoke(&name).await.map_err(access_error),
+        Ok(_) => state
+            .parts
+            .access
+            .revoke(&name)
+            .await
+            .map_err(|error| access_error(&error)),
         Err(refused) => Err(refused),
     };
     match done {
@@ -157,7 +162,7 @@ pub(super) async fn revoke(
     }
 }
 
-fn access_error(error: auth::Error) -> ApiError {
+fn access_error(error: &auth::Error) -> ApiError {
     let code = match error {
         auth::Error::Invalid(_) => Code::InvalidQuery,
         auth::Error::Failed(_) => Code::Internal,

@@ -88,10 +88,10 @@ pub(super) async fn script(visit: Visit, Named(name): Named, uri: Uri) -> Respon
     };
     let found = match engine.scripts().await {
         Ok(scripts) => scripts.into_iter().find(|script| script.name == name),
-        Err(error) => return error_page(&visit, "", &script_error(error)),
+        Err(error) => return error_page(&visit, "", &script_error(&error)),
     };
     let Some(script) = found else {
-        let error = script_error(script::Error::NotFound(name));
+        let error = script_error(&script::Error::NotFound(name));
         return error_page(&visit, "", &error);
     };
     let log = engine.log(&name, LINES).await;
@@ -224,7 +224,7 @@ async fn give(
         .grant(name, manifest, &capabilities, &visit.actor())
         .await
         .map(drop)
-        .map_err(script_error)
+        .map_err(|error| script_error(&error))
 }
 
 fn engine(state: &ApiState) -> Result<&dyn ScriptEngine, ApiError> {
@@ -235,7 +235,7 @@ fn engine(state: &ApiState) -> Result<&dyn ScriptEngine, ApiError> {
         .ok_or_else(|| ApiError::new(Code::Unavailable, "no script engine runs here"))
 }
 
-fn script_error(error: script::Error) -> ApiError {
+fn script_error(error: &script::Error) -> ApiError {
     let code = match error {
         script::Error::NotFound(_) => Code::NotFound,
         script::Error::Refused(_) => Code::Refused,

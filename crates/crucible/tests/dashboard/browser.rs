@@ -21,7 +21,7 @@ pub(crate) struct Tab {
     asked: u64,
     /// What the browser told, oldest first.
     told: Vec<Value>,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Tab {
@@ -69,7 +69,7 @@ impl Tab {
             session: String::new(),
             asked: 0,
             told: Vec::new(),
-            _profile: profile,
+            profile,
         };
         let target = tab.ask("Target.createTarget", json!({ "url": "about:blank" }));
         let target = json!({ "targetId": target["targetId"], "flatten": true });
@@ -260,7 +260,7 @@ impl Drop for Tab {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
         // Its helpers let go of the profile a moment later; what is left is swept by the system.
-        let profile = self._profile.path().to_owned();
+        let profile = self.profile.path().to_owned();
         eventually(
             "the browser to leave its profile",
             || match std::fs::remove_dir_all(&profile) {

@@ -90,7 +90,7 @@ impl House {
         ];
         for step in 0..70_i64 {
             let path = paths[usize::try_from(step % 3).unwrap()].to_owned();
-            let age = 590 - step * 8 - (step * step) % 37;
+            let age = 590 - step * 8 - (step * step) % 7;
             let tell = |kind, source, cause: Option<&DaemonEvent>| {
                 let mut event = DaemonEvent::new(kind, source, EventPayload::text(""));
                 event.timestamp = now - SignedDuration::from_secs(age.max(1));
