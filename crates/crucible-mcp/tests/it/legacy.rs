@@ -111,13 +111,12 @@ async fn unknown_method_and_misshapen_parameters_have_their_codes() {
     let (mut client, _vault) = Client::legacy().await;
     for method in [
         "prompts/list",
-        "prompts/list",
-        "resources/read",
+        "prompts/get",
         "no/such",
         "logging/setLevel",
     ] {
         let reply = client
-            .request(method, json!({ "uri": "x", "level": "info" }))
+            .request(method, json!({ "name": "x", "level": "info" }))
             .await;
         assert_eq!(reply["error"]["code"], -32601, "{method}: {reply}");
     }
