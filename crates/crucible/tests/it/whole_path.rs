@@ -2,7 +2,6 @@
 //! correlation; and what a killed worker of scripts costs.
 
 use std::fs;
-use std::io::BufRead as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
