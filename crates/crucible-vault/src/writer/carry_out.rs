@@ -419,3 +419,75 @@ fn withdraw(folder: &VaultFolder, step: &Step) -> io::Result<()> {
     place.remove(name)?;
     place.sync()
 }
+
+#[cfg(test)]
+mod tests {
+    use crucible_services::note_writer::{Author, CreateNote, Edit, EditNote};
+
+    use super::*;
+    use crate::config::VaultConfig;
+    use crate::writer::{WriterConfig, plan};
+
+    fn bench() -> (tempfile::TempDir, VaultFolder, History) {
+        let at = tempfile::tempdir().unwrap();
+        std::fs::create_dir(at.path().join("vault")).unwrap();
+        std::fs::write(at.path().join("vault/a.md"), "mine\n").unwrap();
+        let folder = VaultFolder::open(&VaultConfig::new(at.path().join("vault"))).unwrap();
+        let history = History::open(&at.path().join("history"), &WriterConfig::default()).unwrap();
+        (at, folder, history)
+    }
+
+    fn check_untouched(at: &tempfile::TempDir, history: &History, path: &str) {
+        let vault = at.path().join("vault");
+        assert_eq!(std::fs::read(vault.join(path)).unwrap(), b"theirs\n");
+        let mut names: Vec<_> = std::fs::read_dir(&vault).unwrap().collect();
+        names.retain(|name| {
+            name.as_ref()
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with('.')
+        });
+        assert!(names.is_empty(), "{names:?}");
+        assert_eq!(history.newest().count(), 0);
+        assert!(history.begun().is_none());
+    }
+
+    #[test]
+    fn a_file_replaced_after_it_was_read_is_a_conflict() {
+        let (at, folder, mut history) = bench();
+        let request = EditNote {
+            path: "a.md".to_owned(),
+            seen: hash_of(b"mine\n"),
+            edits: vec![Edit::Append {
+                text: "more".to_owned(),
+            }],
+        };
+        let planned = plan::edit(&folder, &request, &Author::new("me")).unwrap();
+        let replace = || {
+            let vault = at.path().join("vault");
+            std::fs::write(vault.join("new"), "theirs\n").unwrap();
+            std::fs::rename(vault.join("new"), vault.join("a.md")).unwrap();
+        };
+        let refused = carry_out(&folder, &mut history, &planned, replace);
+        assert!(
+            matches!(refused, Err(Error::Conflict { .. })),
+            "{refused:?}"
+        );
+        check_untouched(&at, &history, "a.md");
+    }
+
+    #[test]
+    fn a_file_that_appears_while_it_is_created_is_kept() {
+        let (at, folder, mut history) = bench();
+        let request = CreateNote {
+            path: "b".to_owned(),
+            text: "mine\n".to_owned(),
+        };
+        let planned = plan::create(&folder, request, &Author::new("me")).unwrap();
+        let appear = || std::fs::write(at.path().join("vault/b.md"), "theirs\n").unwrap();
+        let refused = carry_out(&folder, &mut history, &planned, appear);
+        assert!(matches!(refused, Err(Error::Exists { .. })), "{refused:?}");
+        check_untouched(&at, &history, "b.md");
+    }
+}
