@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{ApiError, ErrorBody};
 use crate::params::Params;
 use crate::route::{Answer, Doc, Need, Parameter, ParameterKind, Route};
+use crate::routes::OpenAiFault;
 use crate::state::ApiState;
 
 const ABOUT: &str = "\
@@ -33,6 +34,7 @@ pub(crate) async fn serve(
 pub(crate) fn describe(routes: &[Route]) -> Value {
     let mut schemas = Schemas::new();
     let fault = schemas.answers.subschema_for::<ErrorBody>();
+    let openai_fault = schemas.answers.subschema_for::<OpenAiFault>();
     let mut paths = Map::new();
     for route in routes.iter().filter(|route| !route.doc.name.is_empty()) {
         let operation = operation(route, &mut schemas);
@@ -58,6 +60,10 @@ pub(crate) fn describe(routes: &[Route]) -> Value {
                     "description": "A fault; `code` says which.",
                     "content": { "application/json": { "schema": fault } },
                 },
+                "OpenAiFault": {
+                    "description": "A fault, in the envelope that clients of OpenAI's read.",
+                    "content": { "application/json": { "schema": openai_fault } },
+                },
             },
             "securitySchemes": {
                 "bearer": {
@@ -72,11 +78,16 @@ pub(crate) fn describe(routes: &[Route]) -> Value {
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let doc = &route.doc;
+    let fault = if route.path.starts_with("/v1/") {
+        "OpenAiFault"
+    } else {
+        "Fault"
+    };
     let mut operation = json!({
         "operationId": doc.name,
         "summary": doc.about,
         "tags": [tag(route.path)],
-        "responses": { "default": { "$ref": "#/components/responses/Fault" } },
+        "responses": { "default": { "$ref": format!("#/components/responses/{fault}") } },
     });
     operation["security"] = match route.gate.need {
         Need::Nothing => json!([]),

@@ -36,7 +36,7 @@ use crate::openapi;
 use crate::route::Route;
 use crate::state::ApiState;
 use events::{NewEvent, Published};
-pub(crate) use openai::envelope as openai_envelope;
+pub(crate) use openai::{OpenAiFault, envelope as openai_envelope};
 
 /// Routes whose answer is one body.
 pub(crate) fn answers() -> Vec<Route> {

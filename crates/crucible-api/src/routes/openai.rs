@@ -21,7 +21,7 @@ use crate::error::ApiError;
 use crate::route::Route;
 use crate::state::ApiState;
 
-pub(crate) use envelope::envelope;
+pub(crate) use envelope::{OpenAiFault, envelope};
 
 /// All routes; each needs the scope to infer.
 pub(super) fn routes() -> Vec<Route> {

@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::oracle::Oracle;
 use crate::rig::{Answer, PORT, parts};
+use crate::schema::check_answer;
 use crate::twin::Twin;
 
 struct Desk {
@@ -53,15 +54,26 @@ impl Desk {
 
     async fn get(&self, target: &str) -> Answer {
         let request = crate::rig::request("GET", target);
-        Answer::read(self.send(request).await).await
+        let answer = Answer::read(self.send(request).await).await;
+        described("GET", target, &answer);
+        answer
     }
 
     async fn post(&self, target: &str, body: &Value) -> Answer {
-        Answer::read(self.send(post(target, body)).await).await
+        let answer = Answer::read(self.send(post(target, body)).await).await;
+        described("POST", target, &answer);
+        answer
     }
 
     async fn chat(&self, change: Value) -> Answer {
         self.post("/v1/chat/completions", &chat(change)).await
+    }
+}
+
+/// Holds a whole answer against the description of the API.
+fn described(method: &str, target: &str, answer: &Answer) {
+    if answer.header("content-type") == "application/json" {
+        check_answer(method, target, answer.status.as_u16(), &answer.json());
     }
 }
 

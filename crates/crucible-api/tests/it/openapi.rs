@@ -29,6 +29,7 @@ async fn every_described_operation_exists() {
         for method in methods.as_object().unwrap().keys() {
             let target = path
                 .replace("{name}", "none")
+                .replace("{model}", "none")
                 .replace("{reference}", "none");
             let method = method.to_ascii_uppercase();
             let response = rig.open(&method, &target, &[]).await;

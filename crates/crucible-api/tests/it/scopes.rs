@@ -68,6 +68,10 @@ const TABLE: &[(&str, &str, Option<Scope>)] = &[
     ("POST", "/api/v1/tokens", Some(Scope::Control)),
     ("DELETE", "/api/v1/tokens/{name}", Some(Scope::Control)),
     ("POST", "/api/v1/login-link", Some(Scope::Control)),
+    ("GET", "/v1/models", Some(Scope::Infer)),
+    ("GET", "/v1/models/{model}", Some(Scope::Infer)),
+    ("POST", "/v1/embeddings", Some(Scope::Infer)),
+    ("POST", "/v1/chat/completions", Some(Scope::Infer)),
     // Pages, which are not described.
     ("GET", "/", Some(Scope::Read)),
     ("GET", "/search", Some(Scope::Read)),
@@ -95,7 +99,9 @@ const TABLE: &[(&str, &str, Option<Scope>)] = &[
 ];
 
 fn is_page(path: &str) -> bool {
-    !path.starts_with("/api/") && !["/livez", "/readyz", "/metrics"].contains(&path)
+    !path.starts_with("/api/")
+        && !path.starts_with("/v1/")
+        && !["/livez", "/readyz", "/metrics"].contains(&path)
 }
 
 #[test]
@@ -126,6 +132,7 @@ async fn each_route_takes_its_scope_and_no_other() {
             // No note or service has this name, so that nothing is done and the answer is quick.
             let target = template
                 .replace("{name}", "none")
+                .replace("{model}", "none")
                 .replace("{reference}", "none");
             let response = rig
                 .open(method, &target, &[("authorization", &token)])
@@ -152,6 +159,7 @@ async fn without_a_token_only_probes_the_way_in_and_assets_answer() {
     for (method, template, need) in TABLE.iter().copied() {
         let target = template
             .replace("{name}", "none")
+            .replace("{model}", "none")
             .replace("{reference}", "none");
         let response = rig.open(method, &target, &[]).await;
         if need.is_none() {
@@ -174,12 +182,7 @@ async fn without_a_token_only_probes_the_way_in_and_assets_answer() {
 #[tokio::test]
 async fn what_nobody_declared_tells_a_stranger_nothing() {
     let rig = Rig::guarded().await;
-    for target in [
-        "/nothing",
-        "/api/v1/nothing",
-        "/api/v2/services",
-        "/v1/models",
-    ] {
+    for target in ["/nothing", "/api/v1/nothing", "/api/v2/services"] {
         let answer = rig.get(target).await;
         assert_eq!(
             answer.fault(),

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::{ChatUsage, chat, engine, envelope};
+use super::envelope::OpenAiFault;
+use super::{ChatUsage, chat, engine};
 use crate::error::{ApiError, Code};
 use crate::state::ApiState;
 
@@ -103,7 +104,7 @@ impl Chunks {
             Err(error) => {
                 self.pieces = None;
                 let error = ApiError::from(error);
-                let fault = envelope::fault(error.detail(), error.status());
+                let fault = json!(OpenAiFault::new(error.detail(), error.status()));
                 self.ready
                     .push_back(Event::default().data(fault.to_string()));
             }
