@@ -26,6 +26,9 @@ use house::House;
 use it::harness::{Daemon, Place};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+/// What is tried with a browser that has just been started.
+type Test = fn(&mut Tab);
+
 /// The pages of the dashboard, with a name for each picture.
 const PAGES: [(&str, &str); 11] = [
     ("overview", "/"),
@@ -53,7 +56,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // One at a time: each starts a browser of its own beside the daemon.
     arguments.test_threads = Some(1);
-    let tests: [(&str, fn(&mut Tab)); 10] = [
+    let tests: [(&str, Test); 10] = [
         (
             "every_page_loads_without_a_fault_and_can_be_read",
             every_page,
@@ -87,7 +90,7 @@ fn main() {
     libtest_mimic::run(&arguments, trials.into()).exit();
 }
 
-fn trial(name: &'static str, test: fn(&mut Tab)) -> Trial {
+fn trial(name: &'static str, test: Test) -> Trial {
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     match chromium() {
         Some(program) => Trial::test(name, move || {

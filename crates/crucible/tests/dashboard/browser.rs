@@ -83,9 +83,10 @@ impl Tab {
 
     /// Asks the browser and returns its answer.
     #[track_caller]
-    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: impl Into<Value>) -> Value {
         self.asked += 1;
         let id = self.asked;
+        let params = params.into();
         let mut question = json!({ "id": id, "method": method, "params": params });
         if !self.session.is_empty() {
             question["sessionId"] = json!(self.session);
