@@ -109,12 +109,7 @@ async fn unknown_tool_is_a_protocol_error_that_names_the_likely_one() {
 #[tokio::test]
 async fn unknown_method_and_misshapen_parameters_have_their_codes() {
     let (mut client, _vault) = Client::legacy().await;
-    for method in [
-        "prompts/list",
-        "prompts/get",
-        "no/such",
-        "logging/setLevel",
-    ] {
+    for method in ["prompts/list", "prompts/get", "no/such", "logging/setLevel"] {
         let reply = client
             .request(method, json!({ "name": "x", "level": "info" }))
             .await;
