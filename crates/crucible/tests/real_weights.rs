@@ -24,9 +24,12 @@ const MODEL: &str = "CRUCIBLE_TEST_MODEL";
 const PARAPHRASE: &str = "fuzzy fungus";
 const MEANT: &str = "Ingredients/Commercial Yeast.md";
 
+/// A test, handed where the model is.
+type Test = fn(&str);
+
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn(&str)); 2] = [
+    let tests: [(&str, Test); 2] = [
         (
             "paraphrase_finds_a_note_that_shares_no_word_with_it",
             paraphrase,
@@ -37,7 +40,7 @@ fn main() {
     libtest_mimic::run(&arguments, trials.into()).exit();
 }
 
-fn trial(name: &'static str, test: fn(&str)) -> Trial {
+fn trial(name: &'static str, test: Test) -> Trial {
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     match std::env::var(MODEL) {
         Ok(model) => Trial::test(name, move || {
