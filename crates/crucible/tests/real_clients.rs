@@ -24,6 +24,9 @@ fn calls() -> [(&'static str, Value, &'static str); 4] {
     ]
 }
 
+/// Tools that are listed and not called here: the vault is the one that the README shows.
+const WRITING: [&str; 3] = ["create_note", "edit_note", "move_note"];
+
 fn main() {
     let mut arguments = Arguments::from_args();
     // One at a time: each starts an interpreter of its own beside the daemon.
@@ -180,7 +183,8 @@ fn run(command: &mut Command) -> Result<Value, Failed> {
 fn check_names<'a>(names: impl Iterator<Item = &'a Value>) -> Result<(), Failed> {
     let mut names: Vec<&str> = names.filter_map(Value::as_str).collect();
     names.sort_unstable();
-    let mut expected = calls().map(|(tool, ..)| tool);
+    let reading = calls().map(|(tool, ..)| tool);
+    let mut expected: Vec<&str> = reading.into_iter().chain(WRITING).collect();
     expected.sort_unstable();
     check(names == expected, &json!(names))
 }

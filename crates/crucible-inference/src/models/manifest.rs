@@ -26,17 +26,28 @@ pub(super) struct Manifest {
 impl Manifest {
     /// Reads it; `None` when it is not there or no longer fits the files.
     pub(super) fn read(folder: &Path) -> Option<Self> {
-        let bytes = crate::local::read_small(&folder.join(FILE), BYTES_MAX).ok()??;
-        let manifest: Self = serde_json::from_slice(&bytes).ok()?;
+        let manifest = Self::read_as_it_is(folder)?;
         let written = modified(&folder.join(FILE))?;
-        let is_newest = |name| modified(&folder.join(name)).is_none_or(|time| time <= written);
+        // Strictly older: clocks of file systems tick in milliseconds, and a file can be replaced
+        // within the tick in which this one was written.
+        let is_newest = |name| modified(&folder.join(name)).is_none_or(|time| time < written);
         let is_current = size(folder).ok()? == manifest.bytes && FILES.into_iter().all(is_newest);
         is_current.then_some(manifest)
     }
 
+    fn read_as_it_is(folder: &Path) -> Option<Self> {
+        let bytes = crate::local::read_small(&folder.join(FILE), BYTES_MAX).ok()??;
+        serde_json::from_slice(&bytes).ok()
+    }
+
     /// Makes it for files that were put there by hand, and keeps it if the folder can be written.
     pub(super) fn learn(folder: &Path) -> Result<Self, Error> {
-        let manifest = Self::make(folder, "")?;
+        let mut manifest = Self::make(folder, "")?;
+        if let Some(former) = Self::read_as_it_is(folder)
+            && former.revision == manifest.revision
+        {
+            manifest.source = former.source;
+        }
         if let Err(error) = manifest.write(folder) {
             tracing::debug!(%error, "what is known about a model is found out anew each time");
         }
