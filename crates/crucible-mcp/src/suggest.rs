@@ -47,19 +47,8 @@ pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
 
 /// Counts the letters to insert, delete or replace between two names (Levenshtein 1966).
 fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.chars().take(COMPARED_CHARS_MAX).collect();
-    let right: Vec<char> = right.chars().take(COMPARED_CHARS_MAX).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
+    let cut = |text: &str| text.chars().take(COMPARED_CHARS_MAX).collect::<String>();
+    strsim::levenshtein(&cut(left), &cut(right))
 }
 
 #[cfg(test)]
