@@ -20,13 +20,8 @@ pub(in super::super) async fn start(
     Named(name): Named,
     form: Result<SafeForm, ApiError>,
 ) -> Response {
-    let done = match form {
-        Ok(_) => services::start(State(state), Named(name.clone()))
-            .await
-            .map(drop),
-        Err(refused) => Err(refused),
-    };
-    back(&visit, &name, "start", done)
+    let act = services::start(State(state), Named(name.clone()));
+    switched(&visit, &name, "start", form, act).await
 }
 
 /// `POST /services/{name}/stop`
@@ -36,13 +31,8 @@ pub(in super::super) async fn stop(
     Named(name): Named,
     form: Result<SafeForm, ApiError>,
 ) -> Response {
-    let done = match form {
-        Ok(_) => services::stop(State(state), Named(name.clone()))
-            .await
-            .map(drop),
-        Err(refused) => Err(refused),
-    };
-    back(&visit, &name, "stop", done)
+    let act = services::stop(State(state), Named(name.clone()));
+    switched(&visit, &name, "stop", form, act).await
 }
 
 /// `POST /services/{name}/restart`
@@ -52,13 +42,23 @@ pub(in super::super) async fn restart(
     Named(name): Named,
     form: Result<SafeForm, ApiError>,
 ) -> Response {
+    let act = services::restart(State(state), Named(name.clone()));
+    switched(&visit, &name, "restart", form, act).await
+}
+
+/// Lets `act` happen when the form is one of ours, and leads back.
+async fn switched<T>(
+    visit: &Visit,
+    name: &str,
+    switch: &str,
+    form: Result<SafeForm, ApiError>,
+    act: impl Future<Output = Result<T, ApiError>>,
+) -> Response {
     let done = match form {
-        Ok(_) => services::restart(State(state), Named(name.clone()))
-            .await
-            .map(drop),
+        Ok(_) => act.await.map(drop),
         Err(refused) => Err(refused),
     };
-    back(&visit, &name, "restart", done)
+    back(visit, name, switch, done)
 }
 
 /// `GET /services/{name}/stop`: asks once more, since others may need the service.
