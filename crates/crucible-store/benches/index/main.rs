@@ -83,6 +83,7 @@ fn cold(
         let dir = place.join(format!("ours-{round}"));
         let (store, elapsed) = time(|| runtime.block_on(ours::index(vault, &dir)))?;
         pair.ours(elapsed);
+        runtime.block_on(ours::assert_whole(&store))?;
         runtime.block_on(store.close());
         std::fs::remove_dir_all(&dir)?;
     }

@@ -315,6 +315,8 @@ fn open_or_create(dir: &Path, mode: Mode, schema: &Schema) -> Result<Index, Erro
     let settings = IndexSettings {
         docstore_compression: Compressor::Lz4,
         docstore_blocksize: RECORD_BLOCK_BYTES,
+        // Records stand in small blocks: handing each to another thread costs more than compressing it.
+        docstore_compress_dedicated_thread: false,
         ..IndexSettings::default()
     };
     Ok(Index::create(directory, schema.clone(), settings)?)
