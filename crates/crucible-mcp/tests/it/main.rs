@@ -8,7 +8,6 @@ mod http;
 mod http_legacy;
 mod legacy;
 mod lifecycle;
-mod logs;
 mod modern;
 mod reading;
 mod tools;

@@ -1,12 +1,22 @@
 //! What is logged, and what is not.
+//!
+//! A process of its own: which log lines are wanted is remembered for the whole process, and other
+//! tests on other threads, which want none, would decide it for this one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[expect(dead_code, reason = "most of it serves the other tests")]
+#[path = "../it/vault.rs"]
+mod vault;
+#[expect(dead_code, reason = "most of it serves the other tests")]
+#[path = "../it/wire.rs"]
+mod wire;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
-
-use crate::wire::Client;
+use wire::Client;
 
 /// Keeps what is written.
 #[derive(Clone, Default)]
@@ -34,8 +44,7 @@ async fn arguments_and_notes_are_never_logged() {
         )))
         .with_writer(move || writer.clone())
         .finish();
-    // Tests run on one thread, and all tasks of this one with it.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let (mut client, vault) = Client::legacy().await;
     vault.write("Hidden.md", "# Hidden\nThe treasure lies below the oak.\n");
     client
