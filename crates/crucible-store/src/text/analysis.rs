@@ -50,6 +50,38 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// As [`Words::next`], but passes over words that begin with a byte which is not among `firsts`, as
+    /// far as that is seen quickly: others may still come. `true` when it passed over some.
+    pub(super) fn next_of(
+        &mut self,
+        firsts: &[bool; 256],
+        out: &mut String,
+    ) -> Option<(Range<usize>, bool)> {
+        let bytes = self.text.as_bytes();
+        let mut has_passed = false;
+        while let Some(&first) = bytes.get(self.at).filter(|byte| byte.is_ascii()) {
+            if !first.is_ascii_alphanumeric() {
+                self.at += 1;
+                continue;
+            }
+            if firsts[usize::from(first.to_ascii_lowercase())] {
+                break;
+            }
+            has_passed = true;
+            let start = self.at;
+            let letters = bytes[start..]
+                .iter()
+                .take_while(|b| b.is_ascii_alphanumeric());
+            self.at += letters.count();
+            if bytes.get(self.at).is_some_and(|byte| !byte.is_ascii()) {
+                self.at = start; // letters of other scripts may belong to the word
+                out.clear();
+                self.word(out);
+            }
+        }
+        self.next(out).map(|(span, _)| (span, has_passed))
+    }
+
     fn word(&mut self, out: &mut String) -> Range<usize> {
         let start = self.at;
         let bytes = self.text.as_bytes();
@@ -250,6 +282,36 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn passed_words_are_those_that_begin_otherwise(text in "([a-cA-C19éß東🥖\u{301}\u{ad}_.\\-]| ){0,40}") {
+            let mut firsts = [false; 256];
+            for first in ["b", "1", "e", "東"] {
+                firsts[usize::from(first.as_bytes()[0])] = true;
+            }
+            let is_wanted = |word: &str| firsts[usize::from(word.as_bytes()[0])];
+            // The wanted words, and whether another one stands right before.
+            let mut every = Words::new(&text);
+            let mut word = String::new();
+            let mut expected = Vec::new();
+            let mut is_after_other = false;
+            while let Some((span, _)) = every.next(&mut word) {
+                if is_wanted(&word) {
+                    expected.push((span, word.clone(), is_after_other));
+                }
+                is_after_other = !is_wanted(&word);
+            }
+            let mut some = Words::new(&text);
+            let mut found = Vec::new();
+            is_after_other = false;
+            while let Some((span, has_passed)) = some.next_of(&firsts, &mut word) {
+                if is_wanted(&word) {
+                    found.push((span, word.clone(), is_after_other || has_passed));
+                }
+                is_after_other = !is_wanted(&word);
+            }
+            prop_assert_eq!(found, expected);
+        }
+
         #[test]
         fn words_stand_in_order_on_character_boundaries(text in any::<String>()) {
             let mut scanner = Words::new(&text);

@@ -108,14 +108,13 @@ impl Highlighter {
         let mut open: Vec<Open> = Vec::new();
         let mut words = Words::new(text);
         while found.len() < MATCHES_MAX
-            && let Some((span, _)) = words.next(word)
+            && let Some((span, has_passed)) = words.next_of(first_bytes, word)
         {
-            let begins = word.as_bytes().first().is_some_and(|&byte| {
-                first_bytes[usize::from(byte)]
-                    && begins.iter().any(|begin| word.starts_with(begin.as_str()))
-            });
-            if !begins {
+            let begins = begins.iter().any(|begin| word.starts_with(begin.as_str()));
+            if has_passed || !begins {
                 open.clear();
+            }
+            if !begins {
                 continue;
             }
             let typed = prefix
@@ -319,6 +318,17 @@ fn is_gap(c: char) -> bool {
     }
 }
 
+/// How much of the start of `text` can be copied as it is: ASCII words with one space between.
+fn even(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let is_even = |(at, byte): (usize, &u8)| match byte {
+        b' ' => at > 0 && bytes.get(at + 1).is_some_and(u8::is_ascii_graphic),
+        byte => byte.is_ascii_graphic(),
+    };
+    let end = bytes.iter().enumerate().position(|place| !is_even(place));
+    end.unwrap_or(bytes.len())
+}
+
 /// A line that grows; white space and control characters become one space between words.
 struct Line {
     out: String,
@@ -328,18 +338,20 @@ struct Line {
 impl Line {
     fn push(&mut self, text: &str) {
         let mut rest = text;
-        while let Some((gap, c)) = rest.char_indices().find(|&(_, c)| is_gap(c)) {
-            self.push_word(&rest[..gap]);
-            self.gap = true;
-            rest = &rest[gap + c.len_utf8()..];
-        }
-        self.push_word(rest);
-    }
-
-    fn push_word(&mut self, word: &str) {
-        if !word.is_empty() {
-            self.begin();
-            self.out.push_str(word);
+        while let Some(c) = rest.chars().next() {
+            let mut end = even(rest);
+            if end > 0 {
+                self.begin();
+                self.out.push_str(&rest[..end]);
+            } else if is_gap(c) {
+                self.gap = true;
+                end = c.len_utf8();
+            } else {
+                self.begin();
+                self.out.push(c);
+                end = c.len_utf8();
+            }
+            rest = &rest[end..];
         }
     }
 
@@ -433,6 +445,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_line_has_one_space_where_the_text_has_a_gap(text in "[a-z. \n\t\u{0}\u{a0}é東]{0,60}") {
+            let words: Vec<&str> = text.split(is_gap).filter(|word| !word.is_empty()).collect();
+            let line = one_line(&text, 0..text.len(), &[]);
+            prop_assert_eq!(line.text, words.join(" "));
+        }
+
         #[test]
         fn any_text_gives_a_valid_line(text in any::<String>(), query in "[a-z]{1,3} [^ ]{1,3}") {
             if let Ok(query) = Query::parse(&query) {
