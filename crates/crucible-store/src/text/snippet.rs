@@ -199,7 +199,9 @@ fn best_window(text: &str, matches: &[Match]) -> Range<usize> {
 fn widen(text: &str, window: Range<usize>) -> Range<usize> {
     let used = text[window.clone()].chars().count();
     let spare = SNIPPET_CHARS_MAX.saturating_sub(used);
-    let after = text[window.end..].chars().take(spare).count();
+    let after = text[window.end..after_chars(text, window.end, spare)]
+        .chars()
+        .count();
     let lead = spare.saturating_sub(after).max(LEAD_CHARS.min(spare));
     let start = before_chars(text, window.start, lead);
     let used = text[start..window.end].chars().count();
@@ -234,6 +236,9 @@ fn before_chars(text: &str, from: usize, count: usize) -> usize {
     let Some(last) = count.checked_sub(1) else {
         return from;
     };
+    if from >= count && text.as_bytes()[from - count..from].is_ascii() {
+        return from - count;
+    }
     text[..from]
         .char_indices()
         .nth_back(last)
