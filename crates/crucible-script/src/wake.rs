@@ -70,7 +70,7 @@ pub(crate) struct Sight {
 /// Returns what of an event a script with these scopes sees; `None` when nothing.
 pub(crate) fn sight(event: &DaemonEvent, scopes: &Scopes) -> Option<Sight> {
     let mut name = event.event_type.name().into_owned();
-    if matches!(event.event_type, EventType::Script(_)) {
+    if matches!(event.event_type, EventType::Script(_)) || is_about_vectors(&event.event_type) {
         return None;
     }
     if !is_about_notes(&name) && !scopes.may_hear(&name) {
@@ -108,6 +108,14 @@ pub(crate) fn sight(event: &DaemonEvent, scopes: &Scopes) -> Option<Sight> {
         "payload": payload(&event.payload),
     });
     Some(Sight { name, paths, value })
+}
+
+/// Whether a change of a note is told again, as its vectors are made: handlers have seen it.
+fn is_about_vectors(event_type: &EventType) -> bool {
+    matches!(
+        event_type,
+        EventType::Database(DatabaseEventType::RecordUpdated { table, .. }) if table == "vectors"
+    )
 }
 
 fn paths_of(event_type: &EventType) -> Vec<String> {

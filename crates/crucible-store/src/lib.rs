@@ -19,6 +19,7 @@
 //! [`DataStore`]: crucible_services::data_store::DataStore
 
 mod ask;
+mod causes;
 mod config;
 mod facts;
 mod feeder;

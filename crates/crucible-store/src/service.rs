@@ -163,8 +163,12 @@ impl ServiceLifecycle for StoreService {
         let store = self.store.clone();
         let ended = run.ended.drop_guard();
         if let Some(vectors) = self.store.vectors() {
-            let follower =
-                vectors::follow(self.store.clone(), Arc::clone(vectors), run.token.clone());
+            let follower = vectors::follow(
+                self.store.clone(),
+                Arc::clone(vectors),
+                Arc::clone(&context.events),
+                run.token.clone(),
+            );
             context.tasks.spawn("vectors", follower);
         }
         context.tasks.spawn("tell", async move {

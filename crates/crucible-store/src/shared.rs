@@ -7,6 +7,7 @@ use crucible_services::data_store::Error;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::causes::Causes;
 use crate::config::StoreConfig;
 
 /// The state that the handle, the writer and the followers of one store share.
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) is_attached: AtomicBool,
     /// Whether the facts were taken on the word of their seal and have to be looked through yet.
     pub(crate) is_on_trust: AtomicBool,
+    /// Which events told of notes last.
+    causes: Mutex<Causes>,
     text: Mutex<TextStatus>,
     damage: Mutex<Option<String>>,
 }
@@ -55,6 +58,7 @@ impl Shared {
             text_commits: watch::Sender::new(0),
             is_attached: AtomicBool::new(false),
             is_on_trust: AtomicBool::new(false),
+            causes: Mutex::default(),
             text: Mutex::default(),
             damage: Mutex::default(),
         }
@@ -63,6 +67,11 @@ impl Shared {
     /// Returns how far the text index is behind.
     pub(crate) fn text(&self) -> TextStatus {
         self.text_mut().clone()
+    }
+
+    /// Returns which events told of notes last.
+    pub(crate) fn causes(&self) -> MutexGuard<'_, Causes> {
+        self.causes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn text_mut(&self) -> MutexGuard<'_, TextStatus> {

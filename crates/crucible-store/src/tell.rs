@@ -96,7 +96,7 @@ async fn tell_some(
             break;
         }
         let seq = row.seq;
-        outcome = tell(events, row).await;
+        outcome = tell(store, events, row).await;
         if outcome.is_err() {
             break;
         }
@@ -113,9 +113,10 @@ async fn tell_some(
     outcome.map(|()| count)
 }
 
-async fn tell(events: &dyn EventPublisher, row: OutboxRow) -> Result<(), String> {
+async fn tell(store: &Store, events: &dyn EventPublisher, row: OutboxRow) -> Result<(), String> {
     for event in events_of(row) {
         let name = event.event_type.name();
+        remember(store, &event);
         match tokio::time::timeout(PUBLISH_DEADLINE, events.publish(event)).await {
             Ok(Ok(_receipt)) => {}
             Ok(Err(error @ RouteError::Invalid { .. })) => {
@@ -132,6 +133,16 @@ async fn tell(events: &dyn EventPublisher, row: OutboxRow) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// Remembers an event about a record: vectors that are made of the note follow it.
+fn remember(store: &Store, event: &DaemonEvent) {
+    if let EventType::Database(
+        DatabaseEventType::RecordCreated { id, .. } | DatabaseEventType::RecordUpdated { id, .. },
+    ) = &event.event_type
+    {
+        store.inner.shared.causes().remember(id, event.as_cause());
+    }
 }
 
 /// The events that a row stands for, each after the one that it follows. The first follows what the

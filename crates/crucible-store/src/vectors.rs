@@ -3,7 +3,8 @@
 //! A vector belongs to a passage (what is embedded of a block) and to a revision of a model, not to a
 //! note: a note that moves keeps its vectors, and the same text is embedded once. `shelf` holds the
 //! vectors of one model, on disk and for scanning; `kernel` is the arithmetic; `follow` is the follower
-//! that makes what is missing, at the speed that `pace` allows; `status` says how far it is. Which
+//! that makes what is missing, at the speed that `pace` allows; `status` says how far it is, `tell` which
+//! notes got theirs. Which
 //! blocks lack a vector is asked of the text index, whose commits the follower follows, so that it
 //! needs no position of its own: after a restart nothing is made twice.
 //!
@@ -15,6 +16,7 @@ mod pace;
 mod query;
 mod shelf;
 mod status;
+mod tell;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -15,6 +15,9 @@ mod it {
     pub(crate) mod harness;
 }
 
+use std::collections::BTreeSet;
+
+use it::harness::story::{SAVED, saved_note, served_with_script};
 use it::harness::{Place, eventually};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -24,17 +27,24 @@ const MODEL: &str = "CRUCIBLE_TEST_MODEL";
 const PARAPHRASE: &str = "fuzzy fungus";
 const MEANT: &str = "Ingredients/Commercial Yeast.md";
 
+/// A question for what is added to a note.
+const MARSUPIALS: &str = "little marsupials smiling at tourists";
+
 /// A test, handed where the model is.
 type Test = fn(&str);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 2] = [
+    let tests: [(&str, Test); 3] = [
         (
             "paraphrase_finds_a_note_that_shares_no_word_with_it",
             paraphrase,
         ),
         ("restart_embeds_nothing_again", restart),
+        (
+            "a_saved_note_is_one_story_with_vectors_in_it",
+            story_with_vectors,
+        ),
     ];
     let trials = tests.map(|(name, test)| trial(name, test));
     libtest_mimic::run(&arguments, trials.into()).exit();
@@ -104,5 +114,32 @@ fn restart(model: &str) {
     // What was embedded is told with the engine's usage; loading the model would be told at once.
     let told = daemon.get("/api/v1/events/recent?type=inference.model_loaded&limit=10");
     assert_eq!(told.as_array().map(Vec::len), Some(0), "{told}");
+    daemon.stop();
+}
+
+fn story_with_vectors(model: &str) {
+    let (place, mut daemon) = served_with_script();
+    place.run(&["models", "pull", model]).succeeds();
+    wait_embedded(&place);
+    saved_note(&place, &mut daemon, |daemon, correlation| {
+        // The saved note and the script's own have their vectors, as a part of the same story.
+        eventually("vectors of two notes are told of", || {
+            let recent = "/api/v1/events/recent?type=database.record_updated&limit=100";
+            let told = daemon.get(recent);
+            let told = told.as_array()?.iter().filter(|event| {
+                event["event_type"]["table"] == "vectors"
+                    && event["metadata"]["correlation_id"] == correlation
+            });
+            let notes: BTreeSet<_> = told
+                .map(|event| event["event_type"]["id"].as_str())
+                .collect();
+            (notes.contains(&Some(SAVED)) && notes.len() >= 2).then_some(())
+        });
+        let asked = place.json(&["search", MARSUPIALS, "-n", "5"]);
+        let hits = asked["hits"].as_array().unwrap();
+        let hit = hits.iter().find(|hit| hit["path"] == SAVED);
+        let is_near = hit.is_some_and(|hit| hit["parts"]["semantic_rank"].is_u64());
+        assert!(is_near, "{asked:#}");
+    });
     daemon.stop();
 }

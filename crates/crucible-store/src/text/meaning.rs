@@ -116,6 +116,15 @@ struct Lacking {
     blocks: u64,
 }
 
+/// A passage without a vector, as it is embedded.
+#[derive(Debug)]
+pub(crate) struct LackingText {
+    pub(crate) key: u64,
+    pub(crate) text: String,
+    /// A note that has it.
+    pub(crate) path: String,
+}
+
 /// Which blocks of one commit lack a vector.
 pub(crate) struct Survey {
     view: Arc<View>,
@@ -185,15 +194,19 @@ impl Survey {
         lacking.map(|lacking| lacking.blocks).sum()
     }
 
-    /// Reads some of the passages that lack a vector, with their keys.
-    pub(crate) fn passages(&self, places: &[usize]) -> Result<Vec<(u64, String)>, Error> {
+    /// Reads some of the passages that lack a vector.
+    pub(crate) fn passages(&self, places: &[usize]) -> Result<Vec<LackingText>, Error> {
         let lacking = places.iter().filter_map(|&place| self.lacking.get(place));
         lacking
             .map(|lacking| {
                 let record = self.view.record(lacking.address)?;
                 let record = record::decode(&record).ok_or_else(unreadable)?;
                 let passage = Passage::of_record(&record).ok_or_else(unreadable)?;
-                Ok((lacking.key, passage.embedded()))
+                Ok(LackingText {
+                    key: lacking.key,
+                    text: passage.embedded(),
+                    path: record.path.to_owned(),
+                })
             })
             .collect()
     }

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crucible_services::events::EventPublisher;
 use crucible_services::inference::{Error, Urgency};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -20,7 +21,7 @@ use super::pace::Pace;
 use super::query::{check_model, embed_some};
 use super::shelf::{ModelKey, Shelf};
 use super::status::{Counts, Model};
-use super::{Vectors, lock};
+use super::{Vectors, lock, tell};
 use crate::config::StoreConfig;
 use crate::keyed::KeyMap;
 use crate::store::Store;
@@ -48,7 +49,12 @@ const STRIKES_MAX: u32 = 3;
 const MODEL_POLL: Duration = Duration::from_secs(60);
 
 /// Makes vectors until `token` is cancelled.
-pub(crate) async fn follow(store: Store, vectors: Arc<Vectors>, token: CancellationToken) {
+pub(crate) async fn follow(
+    store: Store,
+    vectors: Arc<Vectors>,
+    events: Arc<dyn EventPublisher>,
+    token: CancellationToken,
+) {
     let alone = tokio::select! {
         alone = vectors.following.lock() => alone,
         () = token.cancelled() => return,
@@ -57,6 +63,7 @@ pub(crate) async fn follow(store: Store, vectors: Arc<Vectors>, token: Cancellat
         commits: store.inner.shared.text_commits.subscribe(),
         store,
         vectors: Arc::clone(&vectors),
+        events,
         pace: Pace::default(),
         batch: BATCH_MAX,
         retry_wait: None,
@@ -74,6 +81,8 @@ pub(crate) async fn follow(store: Store, vectors: Arc<Vectors>, token: Cancellat
 struct Follower {
     store: Store,
     vectors: Arc<Vectors>,
+    /// Who is told of vectors.
+    events: Arc<dyn EventPublisher>,
     /// Counts the commits of the text index.
     commits: watch::Receiver<u64>,
     pace: Pace,
@@ -208,11 +217,15 @@ impl Follower {
             let (survey, places) = (Arc::clone(survey), places.clone());
             spawn_blocking(move || survey.passages(&places)).await
         };
-        let (keys, texts): (Vec<u64>, Vec<String>) = match passages {
-            Ok(Ok(passages)) => passages.into_iter().unzip(),
+        let passages = match passages {
+            Ok(Ok(passages)) => passages,
             Ok(Err(error)) => return self.end(error.to_string()),
             Err(error) => return self.end(format!("reading the text index broke off: {error}")),
         };
+        let (keys, (paths, texts)): (Vec<u64>, (Vec<String>, Vec<String>)) = passages
+            .into_iter()
+            .map(|passage| (passage.key, (passage.path, passage.text)))
+            .unzip();
         let bytes = texts.iter().map(String::len).sum();
         let began = Instant::now();
         match self.embed(model, texts).await {
@@ -225,6 +238,7 @@ impl Follower {
                 self.batch = (self.batch * 2).min(BATCH_MAX);
                 self.retry_wait = None;
                 self.vectors.set(|status| status.failure = None);
+                tell::made(&self.store, self.events.as_ref(), model, paths).await;
                 ControlFlow::Continue(rest)
             }
             Err(error) => self.after_error(&error, &keys, &places, waiting),

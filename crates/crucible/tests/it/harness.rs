@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod place;
 pub(crate) mod redact;
 pub(crate) mod sse;
+pub(crate) mod story;
 
 use std::time::Duration;
 
