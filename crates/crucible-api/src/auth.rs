@@ -6,6 +6,8 @@
 //! among the request's extensions. Which scope a route needs is said where the route is declared
 //! ([`crate::router()`]'s table), never in a handler.
 //!
+//! A stream ends with the right to it (`standing`), not only with the request after it.
+//!
 //! No secret is kept: tokens, codes and session names are held as BLAKE3 hashes, which is enough
 //! for values of 128 random bits and more.
 
@@ -17,6 +19,7 @@ mod error;
 mod page;
 mod secret;
 mod sessions;
+mod standing;
 mod token;
 
 pub use access_control::AccessControl;

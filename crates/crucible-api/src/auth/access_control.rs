@@ -1,17 +1,21 @@
 //! The one who knows tokens and sessions.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crucible_services::access::{Principal, Scope};
 use crucible_services::clock;
 use crucible_services::state_store::{self, Expect, StateStore, StateWrite};
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::attempts::Attempts;
 use super::secret::{self, Secret};
 use super::sessions::{LoginCode, Sessions};
+use super::standing::Standing;
 use super::token::{self, NewToken, TokenInfo, TokenMade};
 use super::{CsrfToken, Error};
 
@@ -25,6 +29,9 @@ const TOKENS_MAX: usize = 256;
 const ISSUED_MAX: usize = 16;
 /// How exactly the last use is known; each note of it is a write to disk.
 const USED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// How often somebody who listens is looked up again, though nothing was heard: clocks are set, and
+/// a revocation can break off between what is kept and who is told.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How many names an error lists.
 const NEAR_MAX: usize = 5;
 
@@ -43,6 +50,8 @@ struct Inner {
     attempts: Mutex<Attempts>,
     /// Guards forms where there is no session to guard them.
     csrf: CsrfToken,
+    /// Wakes those who listen when somebody may no longer.
+    ended: Notify,
 }
 
 impl fmt::Debug for AccessControl {
@@ -88,6 +97,7 @@ impl AccessControl {
                 sessions: Mutex::default(),
                 attempts: Mutex::default(),
                 csrf: CsrfToken::random(),
+                ended: Notify::new(),
             }),
         }
     }
@@ -146,7 +156,8 @@ impl AccessControl {
         Ok(tokens)
     }
 
-    /// Ends a token; the next request that carries it is refused.
+    /// Ends a token: the next request that carries it is refused, and streams that were opened with
+    /// it end.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -163,7 +174,9 @@ impl AccessControl {
             StateWrite::remove(name_key(name)),
             StateWrite::remove(hash_key(&hash)),
         ];
-        Ok(state.write(NAMESPACE, writes).await?)
+        state.write(NAMESPACE, writes).await?;
+        self.inner.ended.notify_waiters();
+        Ok(())
     }
 
     /// Makes a token that ends with this process and is kept nowhere: for programs of the same
@@ -195,8 +208,8 @@ impl AccessControl {
         lock(&self.inner.sessions).code(Instant::now())
     }
 
-    /// Says who the bearer of a token is.
-    pub(super) async fn bearer(&self, text: &str) -> Result<Principal, Denied> {
+    /// Says who the bearer of a token is, and for how long.
+    pub(super) async fn bearer(&self, text: &str) -> Result<(Principal, Standing), Denied> {
         let outcome = self.look_up(text).await;
         if outcome == Err(Denied::Unknown) && !self.spend_attempt() {
             return Err(Denied::TooMany);
@@ -204,7 +217,7 @@ impl AccessControl {
         outcome
     }
 
-    async fn look_up(&self, text: &str) -> Result<Principal, Denied> {
+    async fn look_up(&self, text: &str) -> Result<(Principal, Standing), Denied> {
         if !token::is_well_formed(text) {
             return Err(Denied::Unknown);
         }
@@ -214,18 +227,22 @@ impl AccessControl {
             .find(|(known, _)| *known == hash)
             .map(|(_, principal)| principal.clone());
         if let Some(principal) = issued {
-            return Ok(principal);
+            return Ok((principal, Standing::Lasting));
         }
         // While guesses pour in, the state is asked only about tokens that were good before.
         if !lock(&self.inner.attempts).may_look_up(&hash, Instant::now()) {
             return Err(Denied::Unknown);
         }
-        let found = self.kept(&hash).await?;
+        let (info, key, bytes) = self.kept(&hash).await?;
         lock(&self.inner.attempts).was_good(hash);
-        Ok(found)
+        let principal = info.principal();
+        let state = self.state().map_err(|_open| Denied::Unknown)?;
+        note_use(state.as_ref(), key, bytes, info, clock::now()).await;
+        Ok((principal, Standing::Token(hash)))
     }
 
-    async fn kept(&self, hash: &blake3::Hash) -> Result<Principal, Denied> {
+    /// Returns what is kept of a token that has not ended, where, and as which bytes.
+    async fn kept(&self, hash: &blake3::Hash) -> Result<(TokenInfo, String, Vec<u8>), Denied> {
         let unreadable = |error: Error| {
             tracing::error!(%error, "tokens cannot be read");
             Denied::Unreadable
@@ -238,13 +255,50 @@ impl AccessControl {
             .map_err(|error| unreadable(error.into()))?
             .ok_or(Denied::Unknown)?;
         let info: TokenInfo = from_bytes(&bytes).map_err(unreadable)?;
-        let now = clock::now();
-        if info.is_over(now) {
+        if info.is_over(clock::now()) {
             return Err(Denied::Expired);
         }
-        let principal = info.principal();
-        note_use(state.as_ref(), key, bytes, info, now).await;
-        Ok(principal)
+        Ok((info, key, bytes))
+    }
+
+    /// Waits until who was let in by `standing` may no longer listen.
+    ///
+    /// It begins with a look, so that a revocation between the door and here is seen.
+    pub(super) async fn ended(&self, standing: &Standing) {
+        loop {
+            let mut heard = pin!(self.inner.ended.notified());
+            // From here on, before the look, or an end between the two would be missed.
+            heard.as_mut().enable();
+            let Some(left) = self.left(standing).await else {
+                return;
+            };
+            tokio::select! {
+                () = heard => {}
+                () = tokio::time::sleep(left.min(LOOK_EVERY)) => {}
+            }
+        }
+    }
+
+    /// Returns how long `standing` lasts as far as is known now; `None` when it has ended, or when
+    /// nobody can tell.
+    async fn left(&self, standing: &Standing) -> Option<Duration> {
+        match standing {
+            Standing::Lasting => Some(Duration::MAX),
+            Standing::Session(session) => self.sessions().left(session, Instant::now()),
+            Standing::Token(hash) => {
+                let (info, ..) = self.kept(hash).await.ok()?;
+                let Some(end) = info.expires_at else {
+                    return Some(Duration::MAX);
+                };
+                Some(end.duration_since(clock::now()).unsigned_abs())
+            }
+        }
+    }
+
+    /// Ends the session of a browser and the streams that were opened in it.
+    pub(super) fn leave(&self, session: &str) {
+        self.sessions().leave(session);
+        self.inner.ended.notify_waiters();
     }
 
     /// Counts a failed attempt; false when there were too many lately.

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::access_control::Denied;
 use super::csrf::CsrfToken;
-use super::{AccessControl, page};
+use super::standing::{self, Standing};
+use super::{AccessControl, page, secret};
 use crate::error::{ApiError, Code};
 use crate::route::{Audience, Gate, Need};
 use crate::state::ApiState;
@@ -19,6 +20,8 @@ use crate::state::ApiState;
 struct Visitor {
     principal: Principal,
     csrf: CsrfToken,
+    /// How long they may listen to an answer.
+    standing: Standing,
 }
 
 /// Lets a request through when its bearer may use the route, and names the bearer to it.
@@ -43,7 +46,8 @@ pub(crate) async fn authenticate(
     tracing::Span::current().record("principal", visitor.principal.name.as_str());
     request.extensions_mut().insert(visitor.principal);
     request.extensions_mut().insert(visitor.csrf);
-    next.run(request).await
+    let response = next.run(request).await;
+    standing::bound(&state.parts.access, visitor.standing, response)
 }
 
 fn gate(state: &ApiState, request: &Request) -> Gate {
@@ -83,6 +87,7 @@ async fn recognise(
         return Ok(Visitor {
             principal: Principal::owner("local"),
             csrf: access.csrf().clone(),
+            standing: Standing::Lasting,
         });
     }
     if headers.contains_key(AUTHORIZATION) {
@@ -91,8 +96,11 @@ async fn recognise(
     let name = cookie_name(state.port);
     let session = cookie(headers, &name)
         .filter(|_| gate.takes_cookies)
-        .and_then(|secret| access.sessions().find(secret, Instant::now()));
-    let Some(session) = session else {
+        .and_then(|secret| {
+            let session = access.sessions().find(secret, Instant::now())?;
+            Some((session, Standing::Session(secret::hash(secret))))
+        });
+    let Some((session, standing)) = session else {
         return Err(
             ApiError::new(Code::Unauthenticated, "the request names nobody").hint(
                 match gate.audience {
@@ -114,18 +122,21 @@ async fn recognise(
     Ok(Visitor {
         principal: session.principal,
         csrf: session.csrf,
+        standing,
     })
 }
 
 async fn by_token(access: &AccessControl, headers: &HeaderMap) -> Result<Visitor, ApiError> {
-    let principal = match bearer(headers) {
+    let known = match bearer(headers) {
         Some(token) => access.bearer(token).await,
         None if access.spend_attempt() => Err(Denied::Unknown),
         None => Err(Denied::TooMany),
     };
+    let (principal, standing) = known.map_err(refuse_token)?;
     Ok(Visitor {
-        principal: principal.map_err(refuse_token)?,
+        principal,
         csrf: access.csrf().clone(),
+        standing,
     })
 }
 

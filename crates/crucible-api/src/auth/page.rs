@@ -60,7 +60,7 @@ pub(crate) async fn logout(
 ) -> Response {
     let name = cookie_name(state.port);
     if let Some(session) = cookie(&headers, &name) {
-        state.parts.access.sessions().leave(session);
+        state.parts.access.leave(session);
     }
     let gone = set_cookie(&name, "", "; Max-Age=0", state.config.tls);
     see_other("/login", gone)

@@ -93,6 +93,13 @@ impl Sessions {
         Some(found.clone())
     }
 
+    /// Returns how long a session still lives without a request; `None` when it has ended.
+    pub(super) fn left(&self, session: &blake3::Hash, now: Instant) -> Option<Duration> {
+        let (end, _) = self.sessions.get(session)?;
+        end.checked_duration_since(now)
+            .filter(|left| !left.is_zero())
+    }
+
     /// Ends a session, if there is one.
     pub(super) fn leave(&mut self, session: &str) {
         self.sessions.remove(&secret::hash(session));

@@ -17,7 +17,13 @@ impl Rig {
         cookie.split(';').next().unwrap().to_owned()
     }
 
-    async fn form(&self, target: &str, cookie: &str, origin: &str, body: &str) -> Answer {
+    pub(crate) async fn form(
+        &self,
+        target: &str,
+        cookie: &str,
+        origin: &str,
+        body: &str,
+    ) -> Answer {
         let mut request = request("POST", target).map(|_| Body::from(body.to_owned()));
         for (name, value) in [
             ("cookie", cookie),
@@ -30,9 +36,17 @@ impl Rig {
         }
         self.answer(request).await
     }
+
+    /// Returns the field that guards the forms which a session is shown.
+    pub(crate) async fn form_guard(&self, cookie: &str) -> String {
+        let page = self.ask("GET", "/", &[("cookie", cookie)]).await.text;
+        let (_, rest) = page.split_once(r#"name="csrf" value=""#).unwrap();
+        let (value, _) = rest.split_once('"').unwrap();
+        format!("csrf={value}")
+    }
 }
 
-fn own() -> String {
+pub(crate) fn own() -> String {
     format!("http://127.0.0.1:{PORT}")
 }
 

@@ -24,6 +24,7 @@ mod services;
 mod settings;
 mod settings_twin;
 mod sse;
+mod standing;
 mod tokens;
 mod twin;
 mod writer_twin;
