@@ -17,7 +17,7 @@ use rmcp::model::{
     ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
     SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::service::{NotificationContext, Peer, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
@@ -113,6 +113,30 @@ impl Connection {
                 .map(|version| version.to_string()),
             client: context.client_info().map(|client| client.name),
         }
+    }
+
+    /// Returns the client's place among those who are told of changes, and takes one when there is
+    /// none yet; `None` where nothing is told.
+    fn placed(&self, principal: &Principal, peer: &Peer<RoleServer>) -> Option<&Place> {
+        if let Some(place) = self.place.get() {
+            return Some(place);
+        }
+        let tasks = self.gateway.teller.tasks()?;
+        if !principal.may(Scope::Read) {
+            return None;
+        }
+        let changes = &self.gateway.changes;
+        let place = changes.subscribe(&principal.name, false, BTreeSet::new());
+        let place = place
+            .inspect_err(|reason| tracing::warn!(reason, "a client is not told of changes"))
+            .ok()?;
+        let subscriber = Arc::clone(&place.subscriber);
+        if self.place.set(place).is_ok() {
+            let (ended, stopped) = (self.ended.clone(), tasks.token().clone());
+            let following = listening::follow(peer.clone(), subscriber, ended, stopped);
+            tasks.spawn("mcp-changes", following);
+        }
+        self.place.get()
     }
 
     /// Tells once that the client is there and stays.
@@ -307,7 +331,8 @@ impl ServerHandler for Connection {
         let caller = self.caller(&context)?;
         resources::allow(&caller.principal)?;
         resources::path_of(&request.uri)?;
-        let Some(place) = self.place.get() else {
+        // What says that the client is ready may still be on its way to us.
+        let Some(place) = self.placed(&caller.principal, &context.peer) else {
             return Err(ErrorData::invalid_request(
                 "changes are not told over this connection; read the note again when you need it",
                 None,
@@ -341,26 +366,8 @@ impl ServerHandler for Connection {
 
     /// From now on the client is told of changes.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let Some(tasks) = self.gateway.teller.tasks() else {
-            return;
-        };
         let principal = self.principal(&context.extensions);
-        if !principal.may(Scope::Read) || self.place.get().is_some() {
-            return;
-        }
-        let changes = &self.gateway.changes;
-        match changes.subscribe(&principal.name, false, BTreeSet::new()) {
-            Ok(place) => {
-                let subscriber = Arc::clone(&place.subscriber);
-                if self.place.set(place).is_ok() {
-                    let ended = self.ended.clone();
-                    let following =
-                        listening::follow(context.peer, subscriber, ended, tasks.token().clone());
-                    tasks.spawn("mcp-changes", following);
-                }
-            }
-            Err(reason) => tracing::warn!(reason, "a client is not told of changes"),
-        }
+        self.placed(&principal, &context.peer);
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {

@@ -316,3 +316,62 @@ async fn a_gateway_that_hears_of_no_events_promises_none() {
         .message();
     assert_eq!(listed["result"]["resources"].as_array().unwrap().len(), 4);
 }
+
+#[tokio::test]
+async fn a_client_that_subscribes_before_it_is_known_to_be_ready_is_told_all_the_same() {
+    let (service, _tasks) = started().await;
+    let mut client = Client::new(service.clone());
+    client
+        .request("initialize", initialize_params("2025-11-25"))
+        .await;
+    let reply = client
+        .request("resources/subscribe", json!({ "uri": GARDEN }))
+        .await;
+    assert!(reply["result"].is_object(), "{reply}");
+    client.notify("notifications/initialized", json!({})).await;
+    client.request("ping", json!({})).await;
+    assert_eq!(subscribers(&service), 1);
+    update(&service, "Projects/Garden.md").await;
+    let told = client.receive().await;
+    assert_eq!(told["params"]["uri"], GARDEN, "{told}");
+}
+
+#[tokio::test]
+async fn a_session_over_http_is_told_on_its_own_stream_until_it_is_deleted() {
+    use futures_util::StreamExt as _;
+    use tower::ServiceExt as _;
+    let (service, _tasks) = started().await;
+    let client = HttpClient(service.http_service());
+    let session = crate::http_legacy::open(&client).await;
+    let headers = crate::http_legacy::in_session(&session);
+    let request = axum::http::Request::get("/mcp")
+        .header("host", "127.0.0.1:1")
+        .header("accept", "text/event-stream")
+        .header(headers[0].0, headers[0].1)
+        .header(headers[1].0, headers[1].1)
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let response = service.http_service().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body().into_data_stream();
+    let subscribe = json!({
+        "jsonrpc": "2.0", "id": 5, "method": "resources/subscribe", "params": { "uri": GARDEN },
+    });
+    let reply = client.post(&headers, &subscribe).await;
+    assert!(reply.message()["result"].is_object(), "{reply:?}");
+    update(&service, "Projects/Garden.md").await;
+    let mut seen = String::new();
+    while !seen.contains("notifications/resources/updated") {
+        let piece = crate::wire::soon(body.next()).await.unwrap().unwrap();
+        seen.push_str(&String::from_utf8_lossy(&piece));
+    }
+    assert!(seen.contains(GARDEN), "{seen}");
+
+    let delete = axum::http::Method::DELETE;
+    let ended = client.send(delete, &headers, String::new()).await;
+    assert_eq!(ended.status, 204, "{ended:?}");
+    while let Some(piece) = crate::wire::soon(body.next()).await {
+        piece.unwrap();
+    }
+    crate::wire::until(|| subscribers(&service) == 0).await;
+}

@@ -23,7 +23,7 @@ fn list() -> Value {
 }
 
 /// Opens a session and returns its id.
-async fn open(client: &HttpClient) -> String {
+pub(crate) async fn open(client: &HttpClient) -> String {
     let reply = client.post(&[], &initialize()).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.message()["result"]["protocolVersion"], VERSION);
@@ -34,7 +34,7 @@ async fn open(client: &HttpClient) -> String {
     session
 }
 
-fn in_session(session: &str) -> [(&str, &str); 2] {
+pub(crate) fn in_session(session: &str) -> [(&str, &str); 2] {
     [
         ("mcp-session-id", session),
         ("mcp-protocol-version", VERSION),

@@ -12,6 +12,7 @@ mod harness;
 mod kills;
 mod lifecycle;
 mod readme;
+mod rust_client;
 mod saving;
 mod scripts;
 mod usage;
