@@ -28,6 +28,8 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 pub struct Access {
     store: Arc<dyn DataStore>,
     writer: Option<Arc<dyn NoteWriter>>,
+    /// Who asks the daemon, where one answers.
+    client: Option<Client>,
     via: Via,
     local: Option<Daemon>,
 }
@@ -88,7 +90,8 @@ impl Access {
                 let (store, via) = (Arc::new(client.clone()), Via::Daemon(holder));
                 return Ok(Some(Self {
                     store,
-                    writer: Some(Arc::new(client)),
+                    writer: Some(Arc::new(client.clone())),
+                    client: Some(client),
                     via,
                     local: None,
                 }));
@@ -100,6 +103,7 @@ impl Access {
                     return Ok(Some(Self {
                         store,
                         writer: None,
+                        client: None,
                         via,
                         local: None,
                     }));
@@ -116,6 +120,7 @@ impl Access {
         Ok(Self {
             store: daemon.store(),
             writer: daemon.writer(),
+            client: None,
             via: Via::Own,
             local: Some(daemon),
         })
@@ -131,6 +136,11 @@ impl Access {
     #[must_use]
     pub fn writer(&self) -> Option<Arc<dyn NoteWriter>> {
         self.writer.clone()
+    }
+
+    /// Returns who asks the daemon; `None` where none answers.
+    pub(crate) const fn client(&self) -> Option<&Client> {
+        self.client.as_ref()
     }
 
     /// Returns which way was taken.
@@ -154,7 +164,7 @@ impl Access {
 }
 
 /// Returns a client of the writer's API, when that answers and is about this vault.
-async fn answering(location: &Location, holder: &Instance) -> Option<Client> {
+pub(crate) async fn answering(location: &Location, holder: &Instance) -> Option<Client> {
     let client = client(location, holder)?;
     // An address that was left behind may be another daemon's by now.
     let is_ours = |vault: VaultInfo| vault.path == location.vault();

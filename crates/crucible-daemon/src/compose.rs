@@ -6,7 +6,9 @@
 mod config;
 mod engines;
 mod error;
+mod following;
 mod indexing;
+mod link;
 mod listener;
 mod stdio;
 mod vault;

@@ -115,6 +115,13 @@ impl Changes {
         }
     }
 
+    /// Notes that everything may be other than before.
+    pub(crate) fn anything_changed(&self) {
+        for subscriber in self.all().values() {
+            subscriber.anything_changed();
+        }
+    }
+
     /// Returns how many subscribers there are.
     pub(crate) fn count(&self) -> usize {
         self.all().len()
@@ -165,6 +172,16 @@ impl Subscriber {
         }
     }
 
+    fn anything_changed(&self) {
+        let mut book = self.book();
+        book.pending = News {
+            uris: book.uris.clone(),
+            resources: true,
+            tools: true,
+        };
+        self.wake.notify_one();
+    }
+
     /// Waits for news and takes them. Cancel safe: what is not taken stays.
     pub(crate) async fn news(&self) -> News {
         loop {
@@ -205,6 +222,17 @@ mod tests {
         assert!(place.subscriber.news().await.resources);
         drop(place);
         assert_eq!(changes.count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_anything_may_have_changed_all_that_is_followed_is_news() {
+        let changes = Arc::new(Changes::default());
+        let place = changes.subscribe("me", true, uris(&["a", "b"])).unwrap();
+        changes.note_changed("a", false);
+        changes.anything_changed();
+        let news = place.subscriber.news().await;
+        assert_eq!(news.uris, uris(&["a", "b"]));
+        assert!(news.resources && news.tools);
     }
 
     #[test]

@@ -112,6 +112,12 @@ impl McpService {
         stdio::serve(Arc::clone(&self.gateway), read, write, token).await
     }
 
+    /// Tells all who subscribed that what they follow may have changed, because nobody can tell
+    /// what happened: for who passes events on and has missed some.
+    pub fn anything_may_have_changed(&self) {
+        self.gateway.changes.anything_changed();
+    }
+
     /// Returns the gateway over streamable HTTP, to be mounted at a path such as `/mcp`: with
     /// `Router::route_service("/mcp", ..)`, or with `Router::fallback_service(..)` in a router
     /// that is itself nested at `/mcp`. It looks at no path.

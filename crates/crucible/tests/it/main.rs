@@ -3,6 +3,7 @@
 
 mod answers;
 mod bad_input;
+mod beside;
 mod bursts;
 mod control;
 mod damage;
