@@ -46,10 +46,14 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // One at a time: each starts an interpreter of its own beside the daemon.
     arguments.test_threads = Some(1);
-    let tours: [(&str, Tour); 3] = [
+    let tours: [(&str, Tour); 4] = [
         (
             "python_client_reads_changes_and_follows_notes_over_stdio",
             whole::over_stdio,
+        ),
+        (
+            "python_client_reads_changes_and_follows_notes_beside_a_daemon",
+            whole::beside_a_daemon,
         ),
         (
             "python_client_reads_changes_and_follows_notes_over_http",

@@ -23,19 +23,36 @@ pub(crate) fn over_stdio(python: &str, mode: &str) -> Result<(), Failed> {
     let place = Place::example();
     // Indexed first: an agent that asks at once is answered from what there is.
     place.search("dough");
+    let mut talk = by_command(&place, python, mode);
+    everything(&mut talk, &place, mode)?;
+    talk.end()?;
+    let daemon = place.serve();
+    history_and_undo(&place, "mcp:")?;
+    daemon.stop();
+    Ok(())
+}
+
+/// Over `crucible mcp` beside a daemon of the same vault, which does the work.
+pub(crate) fn beside_a_daemon(python: &str, mode: &str) -> Result<(), Failed> {
+    let place = Place::example();
+    let daemon = place.serve();
+    let mut talk = by_command(&place, python, mode);
+    everything(&mut talk, &place, mode)?;
+    talk.end()?;
+    // The daemon believes what the token says, and not what its bearer says of itself.
+    history_and_undo(&place, "api:")?;
+    daemon.stop();
+    Ok(())
+}
+
+fn by_command(place: &Place, python: &str, mode: &str) -> Talk {
     let vault = place.vault();
     let server = place.command(&["mcp", vault.to_str().unwrap()]);
     let words = |text: &std::ffi::OsStr| text.to_str().unwrap().to_owned();
     let line: Vec<String> = std::iter::once(words(server.get_program()))
         .chain(server.get_args().map(words))
         .collect();
-    let mut talk = Talk::begin(python, &server, mode, &json!({ "command": line }));
-    everything(&mut talk, &place, mode)?;
-    talk.end()?;
-    let daemon = place.serve();
-    history_and_undo(&place)?;
-    daemon.stop();
-    Ok(())
+    Talk::begin(python, &server, mode, &json!({ "command": line }))
 }
 
 /// Over `/mcp` of `crucible serve`, with a token that may read and write.
@@ -47,7 +64,7 @@ pub(crate) fn over_http(python: &str, mode: &str) -> Result<(), Failed> {
     let mut talk = Talk::begin(python, &place.command(&[""]), mode, &server);
     everything(&mut talk, &place, mode)?;
     talk.end()?;
-    history_and_undo(&place)?;
+    history_and_undo(&place, "mcp:")?;
     daemon.stop();
     Ok(())
 }
@@ -173,7 +190,7 @@ fn being_told(talk: &mut Talk, place: &Place) -> Result<(), Failed> {
 }
 
 /// The daemon knows what was done, by whom, and takes all of it back.
-fn history_and_undo(place: &Place) -> Result<(), Failed> {
+fn history_and_undo(place: &Place, by: &str) -> Result<(), Failed> {
     let history = place.json(&["history"]);
     let changes = history.as_array().unwrap();
     let done: Vec<(&str, &str)> = changes
@@ -183,8 +200,8 @@ fn history_and_undo(place: &Place) -> Result<(), Failed> {
         .collect();
     let expected = [("move", MOVED), ("edit", NEW), ("create", NEW)];
     check(done == expected, &history)?;
-    let by_agent = |change: &Value| change["by"].as_str().unwrap().starts_with("mcp:");
-    check(changes.iter().all(by_agent), &history)?;
+    let is_by = |change: &Value| change["by"].as_str().unwrap().starts_with(by);
+    check(changes.iter().all(is_by), &history)?;
     let original = crate::it::harness::place::example_vault();
     for change in changes {
         let id = change["id"].as_str().unwrap();
