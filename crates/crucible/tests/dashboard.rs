@@ -8,25 +8,22 @@
 
 #[path = "it"]
 mod it {
-    #[expect(
-        dead_code,
-        unused_imports,
-        reason = "shared with tests that need more of it"
-    )]
+    #[expect(dead_code, reason = "shared with tests that need more of it")]
     pub(crate) mod harness;
 }
 
+#[path = "dashboard/bakery.rs"]
+mod bakery;
 #[path = "dashboard/browser.rs"]
 mod browser;
 #[path = "dashboard/foreign.rs"]
 mod foreign;
-#[path = "dashboard/house.rs"]
-mod house;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use bakery::Bakery;
 use browser::Tab;
-use house::House;
 use it::harness::{Daemon, Place};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -34,19 +31,24 @@ use libtest_mimic::{Arguments, Failed, Trial};
 type Test = fn(&mut Tab);
 
 /// The pages of the dashboard, with a name for each picture.
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 12] = [
     ("overview", "/"),
     ("notes", "/notes"),
     ("note", "/note/Recipes/Country%20Loaf.md"),
     ("search", "/search?q=sluggish+starter"),
     ("events", "/events"),
+    ("chain", CHAIN),
     ("services", "/services"),
     ("service", "/services/vault"),
     ("scripts", "/scripts"),
-    ("script", "/scripts/weekly-review"),
+    ("script", "/scripts/daily-digest"),
     ("access", "/access"),
     ("configuration", "/configuration"),
 ];
+/// Stands for the page of all that came of one change.
+const CHAIN: &str = "/events?correlation=";
+/// How long a day at work takes before its pictures are taken, a step.
+const PAUSE: Duration = Duration::from_millis(800);
 /// Pages that tell of something that is not there.
 const FAULTS: [&str; 5] = [
     "/note/Nothing%20of%20this%20name",
@@ -60,7 +62,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // One at a time: each starts a browser of its own beside the daemon.
     arguments.test_threads = Some(1);
-    let tests: [(&str, Test); 10] = [
+    let tests: [(&str, Test); 11] = [
         (
             "every_page_loads_without_a_fault_and_can_be_read",
             every_page,
@@ -82,8 +84,12 @@ fn main() {
             one_time_link,
         ),
         (
-            "tokens_and_grants_are_given_and_taken_back",
-            tokens_and_grants,
+            "token_is_shown_once_and_lets_in_until_it_is_revoked",
+            tokens,
+        ),
+        (
+            "script_that_is_granted_by_click_reacts_to_the_next_change",
+            grants,
         ),
         (
             "foreign_page_gets_nothing_and_changes_nothing",
@@ -134,16 +140,6 @@ fn serve(tab: &mut Tab) -> (Place, Daemon, String) {
     (place, daemon, origin)
 }
 
-/// The same vault in a house of our own, and a browser that was let in.
-fn house(tab: &mut Tab) -> (Place, House) {
-    let place = Place::example();
-    let house = House::open(&place.vault(), &place.root().join("index"));
-    tab.go(&house.link());
-    tab.until("location.pathname === '/'");
-    tab.until("document.querySelector('.figures dd')?.textContent.trim() !== '0' && !document.querySelector('.progress')");
-    (place, house)
-}
-
 #[track_caller]
 fn check_troubles(tab: &mut Tab, page: &str) {
     let troubles = tab.troubles();
@@ -191,13 +187,14 @@ fn check_structure(tab: &mut Tab, page: &str) {
 }
 
 fn every_page(tab: &mut Tab) {
-    let (_place, house) = house(tab);
     let shots = std::env::var_os("CRUCIBLE_SCREENSHOTS").map(PathBuf::from);
-    if shots.is_some() {
-        house.remember_some_work();
-    }
+    let mut bakery = Bakery::open();
+    bakery.work(shots.as_ref().map_or(Duration::ZERO, |_| PAUSE));
+    bakery.let_in(tab);
+    let story = bakery.story();
     for (name, path) in PAGES {
-        let url = house.url(path);
+        let path = if path == CHAIN { &story } else { path };
+        let url = bakery.url(path);
         for look in ["light", "dark"] {
             tab.look(look);
             tab.size(1280, 800);
@@ -206,6 +203,7 @@ fn every_page(tab: &mut Tab) {
             check_troubles(tab, path);
             check_contrast(tab, &format!("{path} {look}"));
             if let Some(folder) = &shots {
+                bakery.stand_for_a_picture(tab);
                 tab.screenshot(&folder.join(format!("{name}-{look}.png")));
             }
         }
@@ -223,7 +221,7 @@ fn every_page(tab: &mut Tab) {
     }
     tab.size(360, 740);
     for path in FAULTS {
-        tab.go(&house.url(path));
+        tab.go(&bakery.url(path));
         check_structure(tab, path);
         check_width(tab, path);
         for look in ["light", "dark"] {
@@ -445,10 +443,12 @@ fn look_is_remembered(tab: &mut Tab) {
 }
 
 fn one_time_link(tab: &mut Tab) {
-    let place = Place::example();
-    let house = House::open(&place.vault(), &place.root().join("index"));
-    let link = house.link();
-    tab.go(&house.url("/notes"));
+    let place = Place::example_called("Bakery");
+    let mut daemon = place.serve();
+    let origin = format!("http://{}", daemon.api());
+    let link = place.about(&["dashboard"]).succeeds().stdout;
+    let link = link.trim();
+    tab.go(&format!("{origin}/notes"));
     assert_eq!(
         tab.eval("document.querySelectorAll('main a').length"),
         0,
@@ -456,20 +456,20 @@ fn one_time_link(tab: &mut Tab) {
     );
     assert_eq!(tab.eval("document.body.className"), "bare");
     check_contrast_of_bare(tab);
-    tab.go(&link);
+    tab.go(link);
     tab.until("location.pathname === '/' && document.querySelector('h1').textContent === 'Bakery'");
     assert_eq!(
         tab.eval("document.cookie.includes('session')"),
         false,
         "scripts cannot read it"
     );
-    tab.go(&link);
+    tab.go(link);
     tab.until("document.querySelector('[role=alert]')?.textContent.includes('used before')");
-    tab.go(&house.url("/"));
+    tab.go(&origin);
     tab.until("document.querySelector('form[action=\"/logout\"]')");
     tab.click("form[action='/logout'] button");
     tab.until("document.body.className === 'bare'");
-    tab.go(&house.url("/notes"));
+    tab.go(&format!("{origin}/notes"));
     assert_eq!(tab.eval("document.body.className"), "bare");
 }
 
@@ -481,9 +481,9 @@ fn check_contrast_of_bare(tab: &mut Tab) {
     }
 }
 
-fn tokens_and_grants(tab: &mut Tab) {
-    let (_place, house) = house(tab);
-    tab.go(&house.url("/access"));
+fn tokens(tab: &mut Tab) {
+    let (_place, _daemon, origin) = serve(tab);
+    tab.go(&format!("{origin}/access"));
     tab.click("input[name=name]");
     tab.type_text("laptop-editor");
     tab.click("input[name=scope][value=write]");
@@ -494,7 +494,7 @@ fn tokens_and_grants(tab: &mut Tab) {
         "fetch('/api/v1/stats', {{ credentials: 'omit', headers: {{ authorization: 'Bearer ' + {secret} }} }}).then((answer) => answer.status)"
     );
     assert_eq!(tab.eval(&ask), 200);
-    tab.go(&house.url("/access"));
+    tab.go(&format!("{origin}/access"));
     assert_eq!(
         tab.eval(&format!("document.body.innerHTML.includes({secret})")),
         false,
@@ -503,24 +503,51 @@ fn tokens_and_grants(tab: &mut Tab) {
     tab.click("form[action='/access/laptop-editor/revoke'] button");
     tab.until("document.querySelector('.empty') && location.pathname === '/access'");
     assert_eq!(tab.eval(&ask), 401);
+}
 
-    tab.go(&house.url("/scripts/weekly-review"));
-    tab.click("input[value='notes.write: Reviews/**']");
+fn grants(tab: &mut Tab) {
+    let mut bakery = Bakery::open();
+    bakery.let_in(tab);
+    let digest = |bakery: &Bakery| {
+        let pages = std::fs::read_dir(bakery.place.vault().join("Journal/Changes")).ok()?;
+        let page = pages.flatten().next()?;
+        std::fs::read_to_string(page.path()).ok()
+    };
+    let page = bakery.url("/scripts/daily-digest");
+    tab.go(&page);
+    // The manifest that the person read is another now: nothing is granted.
+    tab.eval("document.querySelector('input[name=manifest]').value = 'another'");
+    tab.click("input[name=capability]");
+    tab.click("form.grants button");
+    tab.until("document.querySelector('[role=alert]')?.textContent.includes('manifest')");
+    let granted = |bakery: &Bakery| {
+        let listed = bakery.place.json(&["script", "list"]);
+        let all = listed.as_array().unwrap().clone();
+        let digest = all.into_iter().find(|one| one["name"] == "daily-digest");
+        digest.unwrap()["granted"].clone()
+    };
+    assert_eq!(granted(&bakery), serde_json::json!([]));
+    assert_eq!(digest(&bakery), None);
+
+    tab.go(&page);
+    let boxes = tab.eval("document.querySelectorAll('input[name=capability]').length");
+    assert_eq!(boxes, 2);
+    for nth in 1..=2 {
+        tab.click(&format!(
+            "form.grants label:nth-of-type({nth}) input[name=capability]"
+        ));
+    }
     tab.click("form.grants button");
     tab.until("location.search === '?done=grant' && document.readyState === 'complete'");
-    let granted = |house: &House| house.scripts.all.lock().unwrap()[1].granted.clone();
-    assert_eq!(
-        granted(&house),
-        ["notes.read: Journal/**", "notes.write: Reviews/**"]
-    );
-    // The manifest changed while the person read: nothing is granted.
-    tab.eval("document.querySelector('input[name=manifest]').value = 'another'");
-    tab.click("input[value='state']");
-    tab.click("form.grants button");
-    tab.until(
-        "document.querySelector('[role=alert]')?.textContent.includes('manifest has changed')",
-    );
-    assert_eq!(granted(&house).len(), 2);
+    assert_eq!(granted(&bakery).as_array().unwrap().len(), 2);
+    bakery.place.write("Recipes/Baps.md", "# Baps\n\nSoft.\n");
+    it::harness::eventually("the script notes the change", || {
+        digest(&bakery)?.contains("Baps").then_some(())
+    });
+    let calls = "document.querySelector('.state-line').textContent.match(/[1-9]\\d* calls?/)";
+    tab.go(&page);
+    tab.until(calls);
+    check_troubles(tab, "script");
 }
 
 fn foreign_page(tab: &mut Tab) {

@@ -21,6 +21,8 @@ const VARIABLES: [&str; 4] = [
 pub(crate) struct Place {
     temp: TempDir,
     data: PathBuf,
+    /// The name of the vault's folder.
+    name: &'static str,
 }
 
 /// What a command that has ended left behind.
@@ -34,13 +36,17 @@ pub(crate) struct Output {
 impl Place {
     /// A vault without notes.
     pub(crate) fn empty() -> Self {
+        Self::empty_called("vault")
+    }
+
+    fn empty_called(name: &'static str) -> Self {
         let temp = tempfile::Builder::new()
             .prefix("crucible-it-")
             .tempdir()
             .unwrap();
-        fs::create_dir(temp.path().join("vault")).unwrap();
+        fs::create_dir(temp.path().join(name)).unwrap();
         let data = temp.path().join("data");
-        Self { temp, data }
+        Self { temp, data, name }
     }
 
     /// A vault with some notes: pairs of path and text.
@@ -54,7 +60,12 @@ impl Place {
 
     /// A copy of the vault that the README shows.
     pub(crate) fn example() -> Self {
-        let place = Self::empty();
+        Self::example_called("vault")
+    }
+
+    /// The same in a folder of this name, which people see.
+    pub(crate) fn example_called(name: &'static str) -> Self {
+        let place = Self::empty_called(name);
         copy_folder(&example_vault(), &place.vault());
         place
     }
@@ -74,7 +85,7 @@ impl Place {
     }
 
     pub(crate) fn vault(&self) -> PathBuf {
-        self.root().join("vault")
+        self.root().join(self.name)
     }
 
     pub(crate) fn data(&self) -> &Path {
