@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crucible_core::CrucibleCore;
 use crucible_services::service_traits::{
-    Configuration, DataStore, InferenceEngine, NoteWriter, ScriptEngine,
+    Attachments, Configuration, DataStore, InferenceEngine, NoteWriter, ScriptEngine,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,8 @@ pub struct ApiParts {
     pub core: CrucibleCore,
     /// Notes.
     pub store: Arc<dyn DataStore>,
+    /// Pictures of the vault; `None` where they cannot be read.
+    pub attachments: Option<Arc<dyn Attachments>>,
     /// What is served.
     pub vault: VaultInfo,
     /// Answers everything at and below `/mcp`; `None` leaves that path unknown. It bounds bodies
@@ -112,6 +114,7 @@ impl ApiParts {
         Self {
             core,
             store,
+            attachments: None,
             vault,
             mcp: None,
             writer: None,
@@ -127,6 +130,7 @@ impl std::fmt::Debug for ApiParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApiParts")
             .field("vault", &self.vault)
+            .field("attachments", &self.attachments.is_some())
             .field("mcp", &self.mcp.is_some())
             .field("writer", &self.writer.is_some())
             .field("inference", &self.inference.is_some())

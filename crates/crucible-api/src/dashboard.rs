@@ -10,6 +10,7 @@
 
 mod access;
 mod assets;
+mod attachment;
 mod configuration;
 mod error_page;
 mod event_row;
@@ -39,6 +40,7 @@ pub(crate) fn pages() -> Vec<Route> {
         Route::get("/search", search::search),
         Route::get("/notes", listing::listing),
         Route::get("/note/{*reference}", note::note),
+        Route::get("/attachment/{*path}", attachment::attachment),
         Route::get("/events", events::events),
         Route::get("/services", services::services),
         Route::get("/services/{name}", services::detail),
@@ -53,6 +55,7 @@ pub(crate) fn pages() -> Vec<Route> {
         Route::post("/access", access::create),
         Route::post("/access/{name}/revoke", access::revoke),
         Route::get("/configuration", configuration::configuration).needs(Scope::Control),
+        Route::post("/configuration", configuration::change),
     ];
     let assets = [
         Route::get("/assets/crucible.css", assets::style),

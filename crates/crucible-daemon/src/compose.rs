@@ -136,6 +136,7 @@ impl Daemon {
                     let mcp: &McpService = mcp;
                     Router::new().fallback_service(mcp.http_service())
                 }),
+                attachments: Some(Arc::new(vault.store.clone())),
                 writer: vault.writer.clone(),
                 inference: engines.inference(),
                 scripts: engines.scripts(),

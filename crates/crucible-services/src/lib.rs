@@ -4,7 +4,7 @@
 //! - [`router`]: how an event reaches the services that subscribe to it.
 //! - [`service_traits`]: what a service must offer to be supervised ([`ServiceLifecycle`]), and
 //!   the four capabilities that callers ask for answers.
-//! - [`data_store`], [`note_index`], [`note_writer`], [`inference`], [`script`], [`mcp`],
+//! - [`data_store`], [`attachments`], [`note_index`], [`note_writer`], [`inference`], [`script`], [`mcp`],
 //!   [`configuration`], [`state_store`]: the vocabulary of those capabilities.
 //! - [`access`], [`health`], [`clock`], [`tasks`], [`ids`]: what all of them share.
 //!
@@ -14,6 +14,7 @@
 //! [`ServiceLifecycle`]: service_traits::ServiceLifecycle
 
 pub mod access;
+pub mod attachments;
 pub mod clock;
 pub mod configuration;
 pub mod data_store;

@@ -18,6 +18,7 @@ use crate::events::{DaemonEvent, EventFilter, EventPublisher};
 use crate::health::ServiceHealth;
 use crate::tasks::TaskOwner;
 
+pub use crate::attachments::Attachments;
 pub use crate::configuration::Configuration;
 pub use crate::data_store::DataStore;
 pub use crate::inference::InferenceEngine;

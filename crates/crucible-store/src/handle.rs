@@ -1,4 +1,5 @@
-//! The two contracts that a store fulfils.
+//! The contracts that a store fulfils.
 
+mod attachments;
 mod data_store;
 mod note_index;

@@ -18,6 +18,12 @@ mod bakery;
 mod browser;
 #[path = "dashboard/foreign.rs"]
 mod foreign;
+#[path = "dashboard/pictures.rs"]
+mod pictures;
+#[path = "dashboard/reach.rs"]
+mod reach;
+#[path = "dashboard/settings.rs"]
+mod settings;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,15 +37,16 @@ use libtest_mimic::{Arguments, Failed, Trial};
 type Test = fn(&mut Tab);
 
 /// The pages of the dashboard, with a name for each picture.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 13] = [
     ("overview", "/"),
     ("notes", "/notes"),
     ("note", "/note/Recipes/Country%20Loaf.md"),
+    ("picture", "/note/Troubleshooting/Dense%20Crumb.md"),
     ("search", "/search?q=sluggish+starter"),
     ("events", "/events"),
     ("chain", CHAIN),
     ("services", "/services"),
-    ("service", "/services/vault"),
+    ("service", "/services/datastore"),
     ("scripts", "/scripts"),
     ("script", "/scripts/daily-digest"),
     ("access", "/access"),
@@ -62,7 +69,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // One at a time: each starts a browser of its own beside the daemon.
     arguments.test_threads = Some(1);
-    let tests: [(&str, Test); 11] = [
+    let tests: [(&str, Test); 14] = [
         (
             "every_page_loads_without_a_fault_and_can_be_read",
             every_page,
@@ -73,7 +80,19 @@ fn main() {
         ),
         ("events_can_be_filtered_and_held", filtered_events),
         ("nothing_in_a_hostile_note_runs", hostile_note),
-        ("everything_can_be_reached_with_the_keyboard", keyboard),
+        ("keys_search_open_and_go_to_places", keyboard),
+        (
+            "every_control_is_reached_with_the_tab_key_and_seen_then",
+            reach::everything,
+        ),
+        (
+            "pictures_of_the_vault_are_shown_and_nothing_else_is",
+            pictures::are_shown_and_nothing_else_is,
+        ),
+        (
+            "setting_is_changed_by_form_and_a_wrong_one_is_refused_with_its_reason",
+            settings::are_changed_by_form,
+        ),
         (
             "services_are_restarted_stopped_and_started_by_button",
             switches,

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::error_page::error_page;
 use super::layout::{self, Place};
+use super::parts::Head::Words;
 use super::parts::{self, day_and_time, empty, fault};
 use super::visit::Visit;
 use crate::auth::{self, NewToken, SafeForm, TokenInfo, TokenMade};
@@ -86,7 +87,9 @@ fn table(visit: &Visit, tokens: &[TokenInfo]) -> Markup {
     };
     parts::table(
         "Tokens",
-        &["Name", "May", "Made", "Last used", "Ends", ""],
+        ["Name", "May", "Made", "Last used", "Ends", ""]
+            .map(Words)
+            .as_slice(),
         &rows,
     )
 }
@@ -97,7 +100,10 @@ fn form(visit: &Visit) -> Markup {
             h2 #new { "A new token" }
             form.stack action="/access" method="post" {
                 (visit.form_guard())
-                label { "Name" input name="name" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" placeholder="laptop-editor"; }
+                label { "Name"
+                    input name="name" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" aria-describedby="name-hint";
+                    span.quiet #name-hint { "Who shows it, such as laptop-editor: letters, digits, points, underscores, hyphens." }
+                }
                 fieldset {
                     legend { "It may" }
                     @for scope in Scope::ALL {

@@ -77,16 +77,17 @@ fn body(tag: Option<&str>, page: &NotePage) -> Markup {
     }
 }
 
-/// Neighbouring notes of one folder, in path order.
+/// The notes by folder, in path order; those at the top of the vault come first.
 fn by_folder(page: &NotePage) -> Vec<(&str, Vec<&crucible_services::data_store::NoteSummary>)> {
     let mut folders: Vec<(&str, Vec<_>)> = Vec::new();
     for note in &page.notes {
         let folder = note.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        match folders.last_mut() {
-            Some((last, notes)) if *last == folder => notes.push(note),
-            _ => folders.push((folder, vec![note])),
+        match folders.iter_mut().find(|(known, _)| *known == folder) {
+            Some((_, notes)) => notes.push(note),
+            None => folders.push((folder, vec![note])),
         }
     }
+    folders.sort_by_key(|(folder, _)| !folder.is_empty());
     folders
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::attachment::picture_url;
 use super::error_page::error_page;
 use super::layout::{self, Place};
 use super::markdown;
@@ -173,8 +174,11 @@ fn backlinks(links: &[Backlink]) -> Markup {
                 p.quiet { "No other note links here." }
             } @else {
                 ul.rows data-list="" {
-                    @for link in links {
-                        li { (note_link(&link.path, &link.title)) p.context dir="auto" { (without_brackets(&link.context)) } }
+                    @for links in links.chunk_by(|one, next| one.path == next.path) {
+                        li {
+                            @if let Some(link) = links.first() { (note_link(&link.path, &link.title)) }
+                            @for link in links { p.context dir="auto" { (in_passing(&link.context)) } }
+                        }
                     }
                 }
             }
@@ -182,7 +186,21 @@ fn backlinks(links: &[Backlink]) -> Markup {
     }
 }
 
-/// A line of a note with its wikilinks as words, for reading it in passing.
+/// A line of a note without the marks of lists and tables and with its links as words.
+fn in_passing(line: &str) -> String {
+    let words = without_brackets(line);
+    let row = words.trim();
+    match row.strip_prefix('|').and_then(|row| row.strip_suffix('|')) {
+        Some(cells) => {
+            let cells = cells.split('|').map(str::trim);
+            let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
+            cells.join(" · ")
+        }
+        None => row.strip_prefix("- ").unwrap_or(row).to_owned(),
+    }
+}
+
+/// A line with its wikilinks as words.
 fn without_brackets(line: &str) -> String {
     let mut words = String::with_capacity(line.len());
     let mut rest = line;
@@ -222,7 +240,10 @@ fn outgoing_item(link: &OutgoingLink) -> Markup {
     html! {
         @match &link.resolved {
             Some(path) if is_note(path) => (note_link(path, words)),
-            Some(path) => span.file dir="auto" { (path) },
+            Some(path) => @match picture_url(path) {
+                Some(url) => a.file href=(url) dir="auto" { (path) },
+                None => span.file dir="auto" { (path) },
+            },
             None => { span.unresolved dir="auto" { (words) } " " span.quiet { "nothing has this name" } },
         }
         @if embeds { " " span.quiet { "embedded" } }
@@ -273,6 +294,13 @@ const fn done(action: ChangeAction) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_and_items_are_words_in_passing() {
+        assert_eq!(in_passing("| a | [[b\\|c]] | |"), "a · c");
+        assert_eq!(in_passing("- one [[two]]"), "one two");
+        assert_eq!(in_passing("|"), "|");
+    }
 
     #[test]
     fn wikilinks_are_words_in_passing() {

@@ -42,7 +42,7 @@ pub(super) async fn overview(visit: Visit) -> Response {
         div.columns {
             div {
                 section aria-labelledby="services" {
-                    div.section-head { h2 #services { "Services" } a href="/services" { "All about them" } }
+                    div.section-head { h2 #services { "Services" } a href="/services" { "All services" } }
                     @match services {
                         Ok(services) => (service_list(&in_order(services))),
                         Err(error) => (fault(&error.to_string())),

@@ -129,12 +129,28 @@ pub(super) fn empty(title: &str, hint: &Markup) -> Markup {
     }
 }
 
+/// The head of a column.
+#[derive(Clone, Copy)]
+pub(super) enum Head {
+    /// Of words.
+    Words(&'static str),
+    /// Of numbers, which stand below each other; their cells have the class `number`.
+    Number(&'static str),
+}
+
 /// A table that may be wider than a narrow page: only it scrolls then.
-pub(super) fn table(label: &str, head: &[&str], rows: &Markup) -> Markup {
+pub(super) fn table(label: &str, head: &[Head], rows: &Markup) -> Markup {
     html! {
         div.table tabindex="0" role="group" aria-label=(label) {
             table {
-                thead { tr { @for column in head { th scope="col" { (column) } } } }
+                thead { tr {
+                    @for column in head {
+                        @match column {
+                            Head::Words(words) => th scope="col" { (words) },
+                            Head::Number(words) => th.number scope="col" { (words) },
+                        }
+                    }
+                } }
                 tbody { (rows) }
             }
         }

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use super::error_page::error_page;
 use super::layout::{self, Place};
+use super::parts::Head::{Number, Words};
 use super::parts::{self, day_and_time, empty, fault, mark, notice, number, time};
 use super::visit::Visit;
 use crate::auth::SafeForm;
@@ -58,7 +59,13 @@ fn table(scripts: &[ScriptInfo]) -> Markup {
     };
     parts::table(
         "Scripts",
-        &["Script", "State", "Granted", "Calls", "Failed"],
+        &[
+            Words("Script"),
+            Words("State"),
+            Words("Granted"),
+            Number("Calls"),
+            Number("Failed"),
+        ],
         &rows,
     )
 }
@@ -106,7 +113,7 @@ pub(super) async fn script(visit: Visit, Named(name): Named, uri: Uri) -> Respon
         @if was_granted { p.notice role="status" { "What it may do was changed." } }
         p.state-line {
             (state_mark(&script))
-            span { (number(script.calls)) " calls, " (number(script.failures)) " failed" }
+            span { (number(script.calls)) (if script.calls == 1 { " call, " } else { " calls, " }) (number(script.failures)) " failed" }
         }
         @if let Some(error) = &script.last_error { (fault(error)) }
         div.columns {

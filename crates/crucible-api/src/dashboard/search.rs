@@ -18,7 +18,7 @@ use crate::params::{Params, invalid};
 const HITS: usize = 25;
 /// The ways to match, with the words that people read.
 const MODES: [(SearchMode, &str, &str); 4] = [
-    (SearchMode::Auto, "auto", "the best there is"),
+    (SearchMode::Auto, "auto", "automatic choice"),
     (SearchMode::Lexical, "lexical", "words"),
     (SearchMode::Semantic, "semantic", "meaning"),
     (SearchMode::Hybrid, "hybrid", "words and meaning"),

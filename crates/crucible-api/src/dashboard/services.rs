@@ -8,6 +8,7 @@ use crucible_core::ServiceStatus;
 use maud::{Markup, html};
 
 use super::layout::{self, Place};
+use super::parts::Head::{Number, Words};
 use super::parts::{self, day_and_time, fault, in_order, number, service_label, service_mark};
 use super::visit::Visit;
 
@@ -49,13 +50,19 @@ fn table(services: &[ServiceStatus]) -> Markup {
                 }
                 td { (day_and_time(service.since)) }
                 td.number { (number(service.restarts)) }
-                td { (service.dependencies.join(", ")) }
+                td { @if service.dependencies.is_empty() { span.quiet { "nothing" } } @else { (service.dependencies.join(", ")) } }
             }
         }
     };
     parts::table(
         "Services",
-        &["Service", "State", "Since", "Restarts", "Needs"],
+        &[
+            Words("Service"),
+            Words("State"),
+            Words("Since"),
+            Number("Restarts"),
+            Words("Needs"),
+        ],
         &html! { (rows) },
     )
 }

@@ -3,6 +3,7 @@
 
 mod applying;
 mod asking;
+mod attachments;
 mod bench;
 mod crashing;
 mod damage;

@@ -69,7 +69,12 @@ impl Bakery {
         }
         let token = ["token", "create", "laptop-editor", "--days", "90"];
         let scopes = ["--scope", "read", "--scope", "write"];
-        about(&self.place, &[&token[..], &scopes].concat());
+        let made = self.place.about(&[&token[..], &scopes].concat());
+        let bearer = format!("Bearer {}", made.succeeds().stdout.trim());
+        let headers = [("Authorization", bearer.as_str())];
+        let status =
+            http::status_without_token(self.daemon.api(), "GET", "/api/v1/stats", &headers);
+        assert_eq!(status, 200);
         about(&self.place, &["token", "create", "kitchen-display"]);
         if self.has_model {
             self.wait_embedded();
@@ -91,12 +96,18 @@ impl Bakery {
 
     /// The address of the page of all that came of one change, a script's note among it.
     pub(crate) fn story(&mut self) -> String {
-        let recent = "/api/v1/events/recent?type=script.completed&limit=100";
-        let told = self.daemon.get(recent);
-        let told = told.as_array().unwrap().iter().rev();
-        let mut of_digest = told.filter(|event| event["event_type"]["script"] == "daily-digest");
-        let event = of_digest.next().expect("the digest has run");
-        let correlation = event["metadata"]["correlation_id"].as_str().unwrap();
+        let told = self.daemon.get("/api/v1/events/recent?limit=1000");
+        let told = told.as_array().unwrap().clone();
+        let correlation = |event: &Value| event["metadata"]["correlation_id"].clone();
+        let has_digest = |event: &&Value| event["event_type"]["script"] == "daily-digest";
+        let longest = told.iter().filter(has_digest).max_by_key(|event| {
+            let same = told
+                .iter()
+                .filter(|other| correlation(other) == correlation(event));
+            same.count()
+        });
+        let correlation = correlation(longest.expect("the digest has run"));
+        let correlation = correlation.as_str().unwrap();
         format!("/events?correlation={correlation}")
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{Alignment, CodeBlockKind, HeadingLevel, LinkType, Tag, TagEnd};
 
+use super::super::attachment::picture_url;
 use super::links::Destination;
 use super::writer::Writer;
 use super::{OpenHeading, OpenLink, Page, Paragraph, heading_id};
@@ -351,7 +352,14 @@ impl Page<'_> {
             LinkType::Email => format!("mailto:{address}"),
             _ => address.to_owned(),
         };
-        let close = match self.links.destination(range.start, &address) {
+        let destination = self.links.destination(range.start, &address);
+        if let (true, Destination::File(path)) = (embeds, &destination)
+            && let Some(url) = picture_url(path)
+        {
+            self.picture(&url, path, range.start);
+            return;
+        }
+        let close = match destination {
             Destination::Note(url) => {
                 self.out
                     .raw(if embeds { "<a class=\"embed\"" } else { "<a" });
@@ -406,6 +414,39 @@ impl Page<'_> {
             self.out.text(&words.join(" › "));
             self.silent = Some(range.start);
         }
+    }
+
+    /// Shows a picture of the vault; the words in the link say what is on it, or how wide it is.
+    fn picture(&mut self, url: &str, path: &str, start: usize) {
+        let alias = self.links.at(start).and_then(|link| link.alias.as_deref());
+        // Obsidian: `words|300` or `300x200`.
+        let (words, size) = match alias.unwrap_or_default().rsplit_once('|') {
+            Some((words, size)) if is_size(size) => (words, Some(size)),
+            _ => match alias {
+                Some(size) if is_size(size) => ("", Some(size)),
+                alias => (alias.unwrap_or_default(), None),
+            },
+        };
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let words = if words.trim().is_empty() { name } else { words };
+        self.out.raw("<img class=\"picture\" loading=\"lazy\"");
+        self.out.attribute("src", url);
+        self.out.attribute("alt", words);
+        if let Some(size) = size {
+            let (width, height) = size.split_once('x').unwrap_or((size, ""));
+            self.out.attribute("width", width);
+            if !height.is_empty() {
+                self.out.attribute("height", height);
+            }
+        }
+        self.out.raw(">");
+        self.open_links.push(OpenLink {
+            closer: "",
+            // Never where the writer stands: there is nothing to fill in.
+            written: usize::MAX,
+            address: String::new(),
+        });
+        self.silent = Some(start);
     }
 
     fn close_link(&mut self, range: &Range<usize>) {

@@ -6,12 +6,14 @@ use axum::response::Response;
 use crucible_core::{HealthRecord, ServiceMetrics, ServiceState, ServiceStatus};
 use crucible_services::access::Scope;
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::super::error_page::error_page;
 use super::super::layout::{self, Place};
+use super::super::parts::Head::{Number, Words};
 use super::super::parts::{
-    self, day_and_time, duration, fault, health_word, mark, number, service_label, service_mark,
-    time,
+    self, bytes, day_and_time, duration, fault, health_word, mark, number, service_label,
+    service_mark, time,
 };
 use super::super::visit::Visit;
 use crate::error::ApiError;
@@ -153,13 +155,13 @@ fn checks(history: &[HealthRecord]) -> Markup {
                         li data-tone=(tone) title=(format!("{word}, {}", record.at)) { span.unseen { (word) } }
                     }
                 }
-                (parts::table("Health checks", &["When", "Answer", "Took"], &html! {
+                (parts::table("Health checks", &[Words("When"), Words("Answer"), Number("Took")], &html! {
                     @for record in tail(history, 8).iter().rev() {
                         @let (tone, word) = health_word(record.health.status);
                         tr {
                             td { (time(record.at)) }
                             td { (mark(tone, word)) @if let Some(words) = &record.health.message { span.sub { (words) } } }
-                            td.number { (record.duration_ms) " ms" }
+                            td.number { (took(record.duration_ms)) }
                         }
                     }
                 }))
@@ -179,22 +181,51 @@ fn counted(service: &ServiceStatus, figures: Option<&ServiceMetrics>) -> Markup 
             h2 #figures { "Figures" }
             dl.facts.figures-list #service-figures data-live="" {
                 @for (name, value) in &service.health.details {
-                    @let shown = value.as_str().map_or_else(|| value.as_u64().map_or_else(|| value.to_string(), number), str::to_owned);
-                    div { dt { (name.replace('_', " ")) } dd { (shown) } }
+                    @let (name, shown) = figure(name, value);
+                    div { dt { (name) } dd { (shown) } }
                 }
                 @if let Some(figures) = figures {
-                    div { dt { "in this state" } dd { (duration(figures.state_ms)) } }
-                    div { dt { "health checks" } dd { (number(figures.health_checks)) @if figures.health_checks_bad > 0 { ", " (number(figures.health_checks_bad)) " bad" } } }
-                    div { dt { "events accepted" } dd { (number(figures.accepted)) } }
-                    div { dt { "events handled" } dd { (number(figures.delivered)) } }
-                    div { dt { "events waiting" } dd { (number(figures.queued as u64)) } }
-                    div { dt { "refused or dropped" } dd { (number(figures.rejected + figures.dropped)) } }
-                    div { dt { "failed" } dd { (number(figures.failed + figures.timed_out + figures.panicked + figures.let_go)) } }
-                    div { dt { "half handled within" } dd { (micros(figures.handling_p50_us)) } }
+                    div { dt { "In this state" } dd { (duration(figures.state_ms)) } }
+                    div { dt { "Health checks" } dd { (number(figures.health_checks)) @if figures.health_checks_bad > 0 { ", " (number(figures.health_checks_bad)) " bad" } } }
+                    div { dt { "Events accepted" } dd { (number(figures.accepted)) } }
+                    div { dt { "Events handled" } dd { (number(figures.delivered)) } }
+                    div { dt { "Events waiting" } dd { (number(figures.queued as u64)) } }
+                    div { dt { "Refused or dropped" } dd { (number(figures.rejected + figures.dropped)) } }
+                    div { dt { "Failed" } dd { (number(figures.failed + figures.timed_out + figures.panicked + figures.let_go)) } }
+                    div { dt { "Half handled within" } dd { (micros(figures.handling_p50_us)) } }
                     div { dt { "99 of 100 within" } dd { (micros(figures.handling_p99_us)) } }
                 }
             }
         }
+    }
+}
+
+/// A figure of a service as people read it: the unit goes from the name to the value.
+fn figure(name: &str, value: &Value) -> (String, String) {
+    let (name, unit) = match name.rsplit_once('_') {
+        Some((name, "ms")) => (name, "ms"),
+        Some((name, "bytes")) => (name, "bytes"),
+        _ => (name, ""),
+    };
+    let shown = match (value, value.as_u64(), unit) {
+        (Value::String(text), ..) => text.clone(),
+        (Value::Bool(is_so), ..) => if *is_so { "yes" } else { "no" }.to_owned(),
+        (Value::Null, ..) => "–".to_owned(),
+        (_, Some(ms), "ms") => took(ms),
+        (_, Some(size), "bytes") => bytes(size),
+        (_, Some(count), _) => number(count),
+        (other, ..) => other.to_string(),
+    };
+    let mut letters = name.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let name: String = first.into_iter().flatten().chain(letters).collect();
+    (name.replace('_', " "), shown)
+}
+
+fn took(ms: u64) -> String {
+    match ms {
+        0 => "< 1 ms".to_owned(),
+        ms => duration(ms),
     }
 }
 
@@ -203,5 +234,29 @@ fn micros(us: u64) -> String {
         0 => "–".to_owned(),
         1..1000 => format!("{us} µs"),
         _ => format!("{} ms", us / 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unit_of_a_figure_stands_with_its_value() {
+        for (name, value, expected) in [
+            ("walk_ms", Value::from(4), ("Walk", "4 ms")),
+            ("walk_ms", Value::from(0), ("Walk", "< 1 ms")),
+            ("index_bytes", Value::from(1500), ("Index", "1.5 kB")),
+            (
+                "notes_seen",
+                Value::from(1234),
+                ("Notes seen", "1\u{202f}234"),
+            ),
+            ("model", Value::from("none"), ("Model", "none")),
+            ("is_on", Value::from(true), ("Is on", "yes")),
+        ] {
+            let (name, shown) = figure(name, &value);
+            assert_eq!((name.as_str(), shown.as_str()), expected);
+        }
     }
 }
