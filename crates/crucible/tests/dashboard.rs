@@ -50,12 +50,15 @@ const PAGES: [(&str, &str); 13] = [
     ("scripts", "/scripts"),
     ("script", "/scripts/daily-digest"),
     ("access", "/access"),
-    ("configuration", "/configuration"),
+    (
+        "configuration",
+        "/configuration?changed=core.health_check_interval_s",
+    ),
 ];
 /// Stands for the page of all that came of one change.
 const CHAIN: &str = "/events?correlation=";
 /// How long a day at work takes before its pictures are taken, a step.
-const PAUSE: Duration = Duration::from_millis(800);
+const PAUSE: Duration = Duration::from_secs(18);
 /// Pages that tell of something that is not there.
 const FAULTS: [&str; 5] = [
     "/note/Nothing%20of%20this%20name",

@@ -85,7 +85,10 @@ fn page(visit: &Visit, changed: Option<&str>, refusal: Option<&Refusal>) -> Resp
 fn done(setting: &Setting) -> Markup {
     html! {
         p.notice role="status" {
-            code { (setting.path) } " is " (value(setting)) " now, " (origin(&setting.origin)) "."
+            code { (setting.path) } " is " (value(setting)) " now"
+            @if setting.origin != Origin::Default { ", from the " }
+            @else { ", as it is " }
+            (origin(&setting.origin)) "."
         }
     }
 }

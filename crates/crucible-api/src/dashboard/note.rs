@@ -136,7 +136,7 @@ fn properties(note: &Note) -> Markup {
 
 fn property(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => without_brackets(text),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Null => "–".to_owned(),
@@ -188,7 +188,7 @@ fn backlinks(links: &[Backlink]) -> Markup {
 
 /// A line of a note without the marks of lists and tables and with its links as words.
 fn in_passing(line: &str) -> String {
-    let words = without_brackets(line);
+    let words = without_addresses(&without_brackets(line));
     let row = words.trim();
     match row.strip_prefix('|').and_then(|row| row.strip_suffix('|')) {
         Some(cells) => {
@@ -211,6 +211,25 @@ fn without_brackets(line: &str) -> String {
         words.push_str(before.strip_suffix('!').unwrap_or(before));
         let (target, alias) = crucible_notes::names::split_wikilink(link);
         words.push_str(alias.unwrap_or(target));
+        rest = after;
+    }
+    words.push_str(rest);
+    words
+}
+
+/// A line with its Markdown links as words.
+fn without_addresses(line: &str) -> String {
+    let mut words = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, (link, after))) = rest
+        .split_once('[')
+        .and_then(|(before, from)| Some((before, from.split_once("](")?)))
+    {
+        let Some((_, after)) = after.split_once(')') else {
+            break;
+        };
+        words.push_str(before.strip_suffix('!').unwrap_or(before));
+        words.push_str(link);
         rest = after;
     }
     words.push_str(rest);
@@ -300,6 +319,11 @@ mod tests {
         assert_eq!(in_passing("| a | [[b\\|c]] | |"), "a · c");
         assert_eq!(in_passing("- one [[two]]"), "one two");
         assert_eq!(in_passing("|"), "|");
+        assert_eq!(
+            in_passing("a [b c](d%20e.md#f), ![g](h.png) [i] (j"),
+            "a b c, g [i] (j"
+        );
+        assert_eq!(in_passing("[a](b"), "[a](b");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The pages: what they show, and that nothing from a vault becomes markup.
 
-use crate::rig::Rig;
+use axum::body::Body;
+
+use crate::rig::{Rig, request};
 
 const HOSTILE_NOTE: &str = "/note/a%20%22b%22%3E%3Cscript%3Ealert%281%29%3C/script%3E/100%25%3F%20%231%26%0A%F0%9F%A5%96.md";
 
@@ -163,6 +165,7 @@ async fn forms_that_no_page_of_ours_made_are_refused() {
         "/scripts/s/grant",
         "/access",
         "/access/t/revoke",
+        "/configuration",
     ] {
         let answer = rig.post(target).await;
         assert!(answer.status.is_client_error(), "{target}: {answer:?}");
@@ -186,4 +189,54 @@ async fn assets_have_their_types_and_the_pages_name_them() {
         assert_eq!(asset.header("content-type"), kind);
         assert!(page.contains(path), "{path}");
     }
+}
+
+#[tokio::test]
+async fn setting_is_changed_by_form_and_what_was_typed_never_becomes_markup() {
+    let rig = Rig::new().await;
+    let page = rig.get("/configuration").await.text;
+    assert!(!page.contains("hunter2"), "{page}");
+    let (_, rest) = page.split_once("name=\"csrf\" value=\"").unwrap();
+    let csrf = rest.split('"').next().unwrap();
+    let send = async |fields: &str| {
+        let body = format!("csrf={csrf}&{fields}");
+        let mut request = request("POST", "/configuration").map(|_| Body::from(body));
+        let form = "application/x-www-form-urlencoded".parse().unwrap();
+        request.headers_mut().insert("content-type", form);
+        rig.answer(request).await
+    };
+    for fields in [
+        "path=search.limit&value=%22%3E%3Cscript%3E1%3C%2Fscript%3E",
+        "path=%3Cscript%3E&value=1",
+        "path=inference.key&value=x",
+        "path=search.limit",
+        "",
+    ] {
+        let refused = send(fields).await;
+        assert_eq!(refused.status, 422, "{fields}");
+        assert!(refused.text.contains("role=\"alert\""), "{fields}");
+        assert_eq!(refused.text.matches("<script").count(), 1, "{fields}");
+        assert!(!refused.text.contains("hunter2"), "{fields}");
+    }
+    let changed = send("path=search.limit&value=20").await;
+    assert_eq!(changed.status, 303);
+    let next = changed.header("location");
+    assert_eq!(
+        next,
+        "/configuration?changed=search.limit#setting-search.limit"
+    );
+    let page = rig.get("/configuration?changed=search.limit").await.text;
+    assert!(
+        page.contains("<code>search.limit</code> is <code>20</code> now"),
+        "{page}"
+    );
+    let by = rig.settings.by.lock().unwrap().clone();
+    assert!(by.starts_with("dashboard:"), "{by}");
+}
+
+#[tokio::test]
+async fn without_a_source_of_pictures_none_is_handed_over() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/attachment/a.png").await.status, 501);
+    assert_eq!(rig.get("/attachment/a.svg").await.status, 404);
 }

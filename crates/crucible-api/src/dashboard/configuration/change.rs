@@ -92,12 +92,12 @@ pub(super) async fn make(state: &ApiState, form: &SafeForm, by: &str) -> Result<
         let error = ApiError::not_offered("settings to change");
         return Err(refuse(vec![error.detail().message.clone()], error));
     };
-    let old = settings.effective().into_iter();
-    let old = old.filter(|one| one.path == path && !one.secret).last();
-    let value = match (form.get("reset"), old) {
-        (Some(_), _) => Ok(Value::Null),
-        (None, Some(setting)) => read(&setting, text.trim()),
-        (None, None) => Err(format!("{path:?} is not a setting; choose one of the page")),
+    let is_meant = |one: &Setting| one.path == path && !one.secret;
+    let old = settings.effective().into_iter().find(is_meant);
+    let value = match old {
+        None => Err(format!("{path:?} is not a setting; choose one of the page")),
+        Some(_) if form.get("reset").is_some() => Ok(Value::Null),
+        Some(setting) => read(&setting, text.trim()),
     };
     let value = value.map_err(|fault| {
         refuse(

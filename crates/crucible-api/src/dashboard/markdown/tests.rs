@@ -207,3 +207,31 @@ fn every_tag_that_is_opened_is_closed() {
     }
     assert!(open.is_empty(), "{open:?} in {html}");
 }
+
+#[test]
+fn pictures_of_the_vault_are_shown_with_their_words_and_size() {
+    let outgoing = [
+        link("a.png", Some("p q/a.png"), LinkKind::Embed),
+        link("p/a.png", Some("p/a.png"), LinkKind::MarkdownEmbed),
+        link("b.png", Some("p/b.png"), LinkKind::Wikilink),
+    ];
+    let text = "![[a.png]] ![[a.png|30x20]] ![[a.png|\"> & co|40]] ![one *two*](p/a.png) [[b.png]] ![x](https://a.example/x.png) ![[gone.png]]";
+    let html = render(text, "", &outgoing).html.into_string();
+    let start = "<img class=\"picture\" loading=\"lazy\" src=\"/attachment/";
+    for expected in [
+        "p%20q/a.png\" alt=\"a.png\">",
+        "p%20q/a.png\" alt=\"a.png\" width=\"30\" height=\"20\">",
+        "p%20q/a.png\" alt=\"&quot;&gt; &amp; co\" width=\"40\">",
+        "p/a.png\" alt=\"one two\">",
+    ] {
+        assert!(
+            html.contains(&format!("{start}{expected}")),
+            "{expected}\n{html}"
+        );
+    }
+    assert_eq!(html.matches("<img").count(), 4, "{html}");
+    assert!(
+        html.contains("<span class=\"file\" title=\"p/b.png\">b.png</span>"),
+        "{html}"
+    );
+}

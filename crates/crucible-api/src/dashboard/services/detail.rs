@@ -135,7 +135,7 @@ fn needs(service: &ServiceStatus, dependants: &[&str]) -> Markup {
             dl.facts {
                 div { dt { "Needs" } dd { @if service.dependencies.is_empty() { span.quiet { "nothing" } } @for name in &service.dependencies { (link(name)) } } }
                 div { dt { "Needed by" } dd { @if dependants.is_empty() { span.quiet { "nothing" } } @for name in dependants { (link(name)) } } }
-                div { dt { "Kind" } dd { (service.kind) } }
+                div { dt { "Kind" } dd { (service.kind.to_string().replace('_', " ")) } }
                 div { dt { "Restarts" } dd { (number(service.restarts)) } }
             }
         }
