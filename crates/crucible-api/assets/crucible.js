@@ -174,7 +174,8 @@ const dotted = ({ category, type, name }) => `${category}.${type ?? name}`;
 function subject(event) {
   const words = Object.entries(event.event_type)
     .filter(([name]) => !["category", "type", "name"].includes(name))
-    .map(([name, value]) => Array.isArray(value) ? value.join(", ") : name === "duration_ms" ? `${value} ms` : String(value))
+    .map(([name, value]) => Array.isArray(value) ? value.join(", ") : name === "duration_ms" ? `${value} ms`
+      : typeof value === "number" ? `${name.replaceAll("_", " ")} ${value}` : String(value))
     .filter((word) => word !== "");
   if (words.length === 0 && event.payload.kind === "text") return event.payload.data.slice(0, 200);
   return words.join(" · ");

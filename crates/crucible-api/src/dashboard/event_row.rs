@@ -51,6 +51,8 @@ pub(super) fn subject(event: &DaemonEvent) -> String {
                 words.collect::<Vec<_>>().join(", ")
             }
             other if name == "duration_ms" => format!("{other} ms"),
+            // A number says nothing without its name.
+            Value::Number(number) => format!("{} {number}", name.replace('_', " ")),
             other => other.to_string(),
         });
     let words: Vec<String> = values.filter(|value| !value.is_empty()).collect();
@@ -140,6 +142,24 @@ mod tests {
         assert!(html.contains("filesystem.file_created"));
         assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot; onload="));
         assert!(!html.contains("<b>") && !html.contains("<img") && !html.contains("<script"));
+    }
+
+    #[test]
+    fn number_is_shown_with_its_name() {
+        use crucible_services::events::InferenceEventType;
+        let usage = InferenceEventType::Usage {
+            requests: 2,
+            texts: 3,
+            tokens: 291,
+            queued: 0,
+        };
+        let event = DaemonEvent::new(
+            EventType::Inference(usage),
+            EventSource::service("inference"),
+            EventPayload::text(""),
+        );
+        let expected = "requests 2 · texts 3 · tokens 291 · queued 0";
+        assert_eq!(subject(&event), expected);
     }
 
     #[test]

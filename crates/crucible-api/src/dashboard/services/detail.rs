@@ -23,7 +23,7 @@ use crate::service::SERVICE_NAME;
 use crate::state::ApiState;
 
 /// How many health checks the page shows.
-const CHECKS: usize = 40;
+const CHECKS: usize = 32;
 
 /// `GET /services/{name}?done=`
 pub(in super::super) async fn detail(
