@@ -58,7 +58,7 @@ const PAGES: [(&str, &str); 13] = [
 /// Stands for the page of all that came of one change.
 const CHAIN: &str = "/events?correlation=";
 /// How long a day at work takes before its pictures are taken, a step.
-const PAUSE: Duration = Duration::from_secs(18);
+const PAUSE: Duration = Duration::from_secs(8);
 /// Pages that tell of something that is not there.
 const FAULTS: [&str; 5] = [
     "/note/Nothing%20of%20this%20name",

@@ -111,7 +111,7 @@ pub(super) async fn script(visit: Visit, Named(name): Named, uri: Uri) -> Respon
             p.lede dir="auto" { (script.about) }
         }
         @if was_granted { p.notice role="status" { "What it may do was changed." } }
-        p.state-line {
+        p.state-line #script-state data-live="" {
             (state_mark(&script))
             span { (number(script.calls)) (if script.calls == 1 { " call, " } else { " calls, " }) (number(script.failures)) " failed" }
         }

@@ -71,8 +71,9 @@ pub(crate) fn are_changed_by_form(tab: &mut Tab) {
     let from = tab.eval(&format!("{row}.cells[2].textContent"));
     assert!(from.as_str().unwrap().ends_with("crucible.toml"), "{from}");
     assert_eq!(in_force(&place), (7.into(), "file".into()));
-    check_troubles(tab, "a change");
 
+    tab.go(&format!("{page}?changed={SETTING}"));
+    check_troubles(tab, "a change");
     tab.eval(&format!("{row}.querySelector('details').open = true"));
     tab.click(&format!("[id=\"setting-{SETTING}\"] button[name=reset]"));
     tab.until(&format!("{row}.cells[2].textContent === 'built in'"));
