@@ -7,7 +7,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, Uri};
+use axum::http::{HeaderMap, HeaderName, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -19,36 +19,54 @@ const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
 /// Lets a request through when `Host` and `Origin` are our own.
 pub(crate) async fn guard(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    match check(
-        request.headers(),
-        request.uri(),
-        state.port,
-        state.config.tls,
-    ) {
+    let head = Head {
+        version: request.version(),
+        headers: request.headers(),
+        uri: request.uri(),
+    };
+    match head.check(state.port, state.config.tls) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-fn check(headers: &HeaderMap, uri: &Uri, port: Option<u16>, tls: bool) -> Result<(), ApiError> {
-    let host = single(headers, &HOST)
-        .ok_or_else(host_refused)?
-        .ok_or_else(host_refused)?;
-    if !is_own(host, port) {
-        return Err(host_refused());
+/// What a request says of where it is meant to go.
+struct Head<'a> {
+    version: Version,
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
+}
+
+impl<'a> Head<'a> {
+    fn check(&self, port: Option<u16>, tls: bool) -> Result<(), ApiError> {
+        let host = self.host().ok_or_else(host_refused)?;
+        if !is_own(host, port) {
+            return Err(host_refused());
+        }
+        // A target in absolute form (RFC 9112, section 3.2.2) names a host of its own.
+        let authority = self.uri.authority();
+        if authority.is_some_and(|a| !is_own(a.as_str(), port)) {
+            return Err(host_refused());
+        }
+        match single(self.headers, &ORIGIN) {
+            Some(None) => Ok(()),
+            Some(Some(origin)) if same_origin(origin, host, tls) => Ok(()),
+            _ => Err(ApiError::new(
+                Code::OriginRefused,
+                "the request comes from a page of another site",
+            )
+            .hint("open the dashboard itself, or ask without an Origin header")),
+        }
     }
-    // A target in absolute form (RFC 9112, section 3.2.2) names a host of its own.
-    if uri.authority().is_some_and(|a| !is_own(a.as_str(), port)) {
-        return Err(host_refused());
-    }
-    match single(headers, &ORIGIN) {
-        Some(None) => Ok(()),
-        Some(Some(origin)) if same_origin(origin, host, tls) => Ok(()),
-        _ => Err(ApiError::new(
-            Code::OriginRefused,
-            "the request comes from a page of another site",
-        )
-        .hint("open the dashboard itself, or ask without an Origin header")),
+
+    /// Returns the name that the client gave. In HTTP/2 the pseudo-header `:authority` stands for
+    /// `Host` (RFC 9113, section 8.3.1), which every older request must have.
+    fn host(&self) -> Option<&'a str> {
+        match single(self.headers, &HOST)? {
+            Some(host) => Some(host),
+            None if self.version == Version::HTTP_2 => Some(self.uri.authority()?.as_str()),
+            None => None,
+        }
     }
 }
 
@@ -104,13 +122,23 @@ fn host_refused() -> ApiError {
 mod tests {
     use super::*;
 
+    fn check(headers: &HeaderMap, uri: &Uri, port: Option<u16>) -> Result<(), ApiError> {
+        let version = Version::HTTP_11;
+        Head {
+            version,
+            headers,
+            uri,
+        }
+        .check(port, false)
+    }
+
     fn verdict(host: &str, origin: Option<&str>) -> Option<Code> {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, host.parse().unwrap());
         if let Some(origin) = origin {
             headers.insert(ORIGIN, origin.parse().unwrap());
         }
-        let verdict = check(&headers, &Uri::from_static("/"), Some(7417), false);
+        let verdict = check(&headers, &Uri::from_static("/"), Some(7417));
         verdict.err().map(|error| error.detail().code)
     }
 
@@ -173,11 +201,11 @@ mod tests {
     fn repeated_or_absent_host_is_refused() {
         let mut headers = HeaderMap::new();
         let uri = Uri::from_static("/");
-        assert!(check(&headers, &uri, None, false).is_err());
+        assert!(check(&headers, &uri, None).is_err());
         headers.append(HOST, "localhost".parse().unwrap());
-        assert!(check(&headers, &uri, None, false).is_ok());
+        assert!(check(&headers, &uri, None).is_ok());
         headers.append(HOST, "evil.example".parse().unwrap());
-        assert!(check(&headers, &uri, None, false).is_err());
+        assert!(check(&headers, &uri, None).is_err());
     }
 
     #[test]
@@ -185,6 +213,31 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, "localhost".parse().unwrap());
         let evil = Uri::from_static("http://evil.example/api/v1/health");
-        assert!(check(&headers, &evil, None, false).is_err());
+        assert!(check(&headers, &evil, None).is_err());
+    }
+
+    #[test]
+    fn authority_of_http_2_stands_for_the_host() {
+        let verdict = |authority: &str, host: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(host) = host {
+                headers.insert(HOST, host.parse().unwrap());
+            }
+            let uri = &format!("http://{authority}/x").parse().unwrap();
+            let (version, headers) = (Version::HTTP_2, &headers);
+            Head {
+                version,
+                headers,
+                uri,
+            }
+            .check(Some(7417), false)
+            .is_ok()
+        };
+        assert!(verdict("localhost:7417", None));
+        assert!(verdict("[::1]:7417", Some("localhost:7417")));
+        assert!(!verdict("evil.example:7417", None));
+        assert!(!verdict("evil.example:7417", Some("localhost:7417")));
+        assert!(!verdict("localhost:7417", Some("evil.example:7417")));
+        assert!(!verdict("user@localhost:7417", None));
     }
 }

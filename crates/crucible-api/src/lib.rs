@@ -8,6 +8,7 @@
 //! - [`error`] chooses every status code and is the one envelope of all faults.
 //! - `openapi` describes all routes; what it says is committed as `docs/openapi.json`, which is
 //!   the list of resources.
+//! - [`grpc`] has services, events and health as gRPC, on the same port.
 //! - `guard`, `auth`, `limits` and `observe` stand before every route.
 //! - [`client::Client`] asks a daemon that runs elsewhere, through the same
 //!   [`DataStore`](crucible_services::service_traits::DataStore) and
@@ -25,6 +26,7 @@ pub mod client;
 mod config;
 mod dashboard;
 pub mod error;
+pub mod grpc;
 mod guard;
 mod limits;
 mod mcp;

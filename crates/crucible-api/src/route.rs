@@ -91,6 +91,12 @@ impl Route {
         self
     }
 
+    /// Says that it is a call of gRPC, whose clients have tokens and no sessions.
+    pub(crate) const fn rpc(mut self) -> Self {
+        self.gate.takes_cookies = false;
+        self
+    }
+
     /// Says that the body may be as long as a note.
     pub(crate) const fn takes_notes(mut self) -> Self {
         self.gate.body = BodySize::Note;

@@ -2,7 +2,7 @@
 //!
 //! Layers, outermost first: security headers, span, panics, `guard`, `auth`;
 //! then, before
-//! REST and pages only, the number of requests, the deadline and the size of the body.
+//! REST, pages and gRPC, the number of requests, the deadline and the size of the body.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -14,7 +14,7 @@ use crate::config::{ApiConfig, ApiParts};
 use crate::error::{ApiError, Code};
 use crate::route::{self, Route};
 use crate::state::ApiState;
-use crate::{auth, dashboard, guard, limits, mcp, observe, routes};
+use crate::{auth, dashboard, grpc, guard, limits, mcp, observe, routes};
 
 /// Returns the API over `parts`, with default bounds and no socket of its own: event streams end
 /// only when the core does, and any port is accepted in the `Host` header.
@@ -36,7 +36,8 @@ pub fn router_with(
     let (answers, streams) = (routes::answers(), routes::streams());
     let inference = routes::inference();
     let pages = dashboard::pages();
-    let declared: Vec<Route> = [&answers, &streams, &inference, &pages]
+    let calls = grpc::routes();
+    let declared: Vec<Route> = [&answers, &streams, &inference, &pages, &calls]
         .into_iter()
         .flatten()
         .cloned()
@@ -44,6 +45,9 @@ pub fn router_with(
     let state = ApiState::new(config, parts, &declared, port, closing);
     let answers = route::router(&answers)
         .merge(route::router(&pages))
+        // The places and the deadline of a call are those of its first word: a stream that has
+        // begun takes the place of an event stream.
+        .merge(route::router(&calls).layer(from_fn(grpc::media_type)))
         // Ours bounds bodies, per route.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), limits::body_size))
@@ -71,6 +75,7 @@ pub fn router_with(
         .layer(from_fn_with_state(state.clone(), guard::guard))
         .layer(from_fn(observe::catch_panic))
         .layer(from_fn(routes::openai_envelope))
+        .layer(from_fn(grpc::envelope))
         .layer(from_fn(observe::span))
         .layer(from_fn(observe::security_headers))
         .with_state(state)

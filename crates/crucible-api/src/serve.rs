@@ -1,17 +1,24 @@
 //! Accepts connections and answers on them until asked to end.
 //!
-//! Every connection is a task of one owner. Ending has steps: no more connections are accepted,
+//! One port speaks HTTP/1 and, to clients that begin with it, HTTP/2, which gRPC needs. Every
+//! connection is a task of one owner, and so is every stream of HTTP/2. Ending has steps: no more connections are accepted,
 //! event streams end, requests that are being answered may finish, and what is left at the
 //! deadline is cut.
 
+mod protocol;
+
+use std::io::Cursor;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use crucible_services::tasks::TaskOwner;
-use hyper::server::conn::http1;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a client may take to send the head of a request; the standing-by time of a
 /// connection that is kept open counts too.
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a client of HTTP/2 may take to answer a ping before its connection is cut.
+const PONG_DEADLINE: Duration = Duration::from_secs(20);
 /// How long to wait after the system refused a connection, as when files are used up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -30,6 +39,10 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     /// How many connections may be open.
     pub(crate) connections_max: usize,
+    /// How many streams one connection of HTTP/2 may have open.
+    pub(crate) streams_max: usize,
+    /// How often a connection of HTTP/2 is asked whether it lives.
+    pub(crate) ping_interval: Duration,
     /// How long to wait for requests that are being answered.
     pub(crate) drain_deadline: Duration,
     /// Cancelled to end in order; event streams watch it too.
@@ -73,30 +86,91 @@ impl Server {
         }
     }
 
-    fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+    fn serve(&self, mut stream: TcpStream, permit: OwnedSemaphorePermit) {
         let service = TowerToHyperService::new(self.router.clone());
-        let closing = self.closing.clone();
-        let cut = self.connections.token().clone();
+        let ends = Ends {
+            closing: self.closing.clone(),
+            cut: self.connections.token().clone(),
+        };
+        let mut http2 = http2::Builder::new(Streams(self.connections.clone()));
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.ping_interval)
+            .keep_alive_timeout(PONG_DEADLINE)
+            .max_concurrent_streams(saturating_u32(self.streams_max));
         self.connections.spawn("connection", async move {
             let _permit = permit;
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_DEADLINE)
-                .serve_connection(TokioIo::new(stream), service);
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = cut.cancelled() => return,
-                () = closing.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        ended = connection.as_mut() => ended,
-                        () = cut.cancelled() => return,
-                    }
-                }
+            let opening = tokio::select! {
+                opening = tokio::time::timeout(
+                    HEAD_DEADLINE,
+                    protocol::read_opening(&mut stream),
+                ) => opening,
+                () = ends.closing.cancelled() => return,
+                () = ends.cut.cancelled() => return,
             };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "connection ended early");
+            let Ok(Ok(opening)) = opening else {
+                tracing::debug!("connection ended before its first request");
+                return;
+            };
+            let (reader, writer) = stream.into_split();
+            let reader = Cursor::new(opening.read).chain(reader);
+            let io = TokioIo::new(tokio::io::join(reader, writer));
+            if opening.is_http2 {
+                let connection = http2.serve_connection(io, service);
+                conduct(connection, http2::Connection::graceful_shutdown, ends).await;
+            } else {
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_DEADLINE)
+                    .serve_connection(io, service);
+                conduct(connection, http1::Connection::graceful_shutdown, ends).await;
+            }
+        });
+    }
+}
+
+/// What ends a connection: in order, or at once.
+struct Ends {
+    closing: CancellationToken,
+    cut: CancellationToken,
+}
+
+/// Answers on one connection until it ends.
+async fn conduct<C>(connection: C, close: impl FnOnce(Pin<&mut C>), ends: Ends)
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = ends.cut.cancelled() => return,
+        () = ends.closing.cancelled() => {
+            close(connection.as_mut());
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = ends.cut.cancelled() => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended early");
+    }
+}
+
+/// Answers on the streams of connections of HTTP/2, each a task.
+#[derive(Clone)]
+struct Streams(TaskOwner);
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let cut = self.0.token().clone();
+        self.0.spawn("stream", async move {
+            tokio::select! {
+                () = stream => {}
+                () = cut.cancelled() => {}
             }
         });
     }

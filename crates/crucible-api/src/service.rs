@@ -145,6 +145,8 @@ impl ServiceLifecycle for ApiService {
                 run.closing.clone(),
             ),
             connections_max: self.config.connections_max,
+            streams_max: self.config.requests_max + self.config.streams_max,
+            ping_interval: self.config.keep_alive,
             drain_deadline: self.config.drain_deadline,
             closing: run.closing,
             connections: TaskOwner::with_token(SERVICE_NAME, run.cut),

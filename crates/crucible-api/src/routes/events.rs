@@ -5,6 +5,7 @@
 //! too slow is told how many events it missed by `event: missed`. Nothing is kept for it.
 
 mod feed;
+mod lines;
 mod publish;
 
 use std::convert::Infallible;
@@ -21,15 +22,16 @@ use futures_util::Stream;
 use crate::error::{ApiError, Code};
 use crate::params::{Params, invalid};
 use crate::state::ApiState;
-use feed::Feed;
+use lines::Lines;
 
-pub(crate) use publish::publish;
+pub(crate) use feed::{Feed, Told};
 pub use publish::{Delivered, NewEvent, Published};
+pub(crate) use publish::{publish, tell};
 
 /// How many events `recent` returns when the request does not say.
-const RECENT_DEFAULT: usize = 50;
+pub(crate) const RECENT_DEFAULT: usize = 50;
 /// The most events that `recent` returns.
-const RECENT_MAX: usize = 1000;
+pub(crate) const RECENT_MAX: usize = 1000;
 /// The parameters that choose events; each may be repeated.
 const FILTERS: [&str; 3] = ["category", "type", "source"];
 
@@ -56,16 +58,9 @@ pub(super) async fn stream(
         }
     };
     let last_seen = last_seen(&headers)?;
-    let Ok(permit) = Arc::clone(&state.streams).try_acquire_owned() else {
-        let message = format!(
-            "{} event streams are open already",
-            state.config.streams_max
-        );
-        return Err(ApiError::new(Code::Overloaded, message).hint("close one of them"));
-    };
-    let feed = Feed::open(&state, filter, last_seen, permit).named(named);
+    let feed = Feed::open(&state, filter, last_seen)?;
     let keep_alive = KeepAlive::new().interval(state.config.keep_alive);
-    Ok(Sse::new(feed.into_stream()).keep_alive(keep_alive))
+    Ok(Sse::new(Lines::new(feed, named).into_stream()).keep_alive(keep_alive))
 }
 
 /// `GET /events/recent?limit=&category=&type=&source=&correlation=`: newest last.
@@ -77,29 +72,46 @@ pub(super) async fn recent(
     let params = Params::read(&uri, &["limit", category, kind, source, "correlation"])?;
     let limit = params.number("limit", 1..=RECENT_MAX, RECENT_DEFAULT)?;
     let filter = filter(&params)?;
-    let Some(correlation) = params.one("correlation")? else {
-        return Ok(Json(state.parts.core.recent(&filter, limit)));
+    past(&state, &filter, params.one("correlation")?, limit).map(Json)
+}
+
+/// Returns the last events that are remembered, at most `limit`, oldest first.
+pub(crate) fn past(
+    state: &ApiState,
+    filter: &EventFilter,
+    correlation: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Arc<DaemonEvent>>, ApiError> {
+    let core = &state.parts.core;
+    let Some(correlation) = correlation else {
+        return Ok(core.recent(filter, limit));
     };
     let first = EventId::parse(correlation)
         .map_err(|_| invalid("correlation", "is not the id of an event"))?;
-    let mut events = state.parts.core.recent(&filter, usize::MAX);
+    let mut events = core.recent(filter, usize::MAX);
     events.retain(|event| event.metadata.correlation_id == first.into());
     let begin = events.len().saturating_sub(limit);
-    Ok(Json(events.split_off(begin)))
+    Ok(events.split_off(begin))
 }
 
 fn filter(params: &Params) -> Result<EventFilter, ApiError> {
-    let types = params.many("type");
-    if let Some(odd) = types.iter().find(|name| !name.contains('.')) {
-        let what = format!("{odd:?} is not a dotted name such as filesystem.file_created");
-        return Err(invalid("type", what));
-    }
     Ok(EventFilter {
         categories: params.variants("category")?,
-        types,
+        types: dotted(params.many("type"))?,
         sources: params.variants("source")?,
         priority_min: None,
     })
+}
+
+/// Refuses names that no event can have.
+pub(crate) fn dotted(types: Vec<String>) -> Result<Vec<String>, ApiError> {
+    match types.iter().find(|name| !name.contains('.')) {
+        None => Ok(types),
+        Some(odd) => {
+            let what = format!("{odd:?} is not a dotted name such as filesystem.file_created");
+            Err(invalid("type", what))
+        }
+    }
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<EventId>, ApiError> {

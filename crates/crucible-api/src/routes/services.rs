@@ -89,7 +89,11 @@ fn needs<'a>(services: &'a [ServiceStatus], name: &'a str) -> Vec<&'a str> {
     found
 }
 
-async fn status_of(state: &ApiState, name: &str) -> Result<Json<ServiceStatus>, ApiError> {
+/// Returns what one service is doing.
+pub(crate) async fn status_of(
+    state: &ApiState,
+    name: &str,
+) -> Result<Json<ServiceStatus>, ApiError> {
     // Asking for the service first makes the core name those that may have been meant.
     state.parts.core.get_service(name).await?;
     let services = state.parts.core.list_services().await?;

@@ -1,41 +1,33 @@
 //! One reader's view of the events: first what it missed while away, then what happens.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::response::sse::Event;
 use crucible_core::{CrucibleCore, EventSubscription, Received};
 use crucible_services::events::{DaemonEvent, EventFilter};
 use crucible_services::ids::EventId;
-use futures_util::Stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::{ApiError, Code};
 use crate::state::ApiState;
 
-/// How long a reader waits before it comes back after the stream broke.
-const RETRY: Duration = Duration::from_secs(2);
-
-/// What can go out before the first live event.
-enum Ready {
-    /// Makes headers go out at once, so that the reader knows that it is heard.
-    Greeting,
-    /// Some events before the next are forgotten, nobody knows how many.
-    Forgotten,
-    /// The oldest event that is remembered.
-    Oldest(Arc<DaemonEvent>),
+/// What a stream tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// An event.
+    Event(Arc<DaemonEvent>),
+    /// Events were left out at this place; `None` when nobody knows how many.
+    Missed(Option<u64>),
 }
 
 /// What goes out on one stream, in order.
-pub(super) struct Feed {
-    /// At most one of each.
-    ready: VecDeque<Ready>,
+#[derive(Debug)]
+pub(crate) struct Feed {
+    /// What goes out before the first live event; at most two.
+    ready: VecDeque<Told>,
     subscription: EventSubscription,
     closing: CancellationToken,
-    /// Whether events carry their names.
-    named: bool,
     /// Frees the reader's place when the stream ends.
     _permit: OwnedSemaphorePermit,
 }
@@ -43,48 +35,32 @@ pub(super) struct Feed {
 impl Feed {
     /// Begins after `last_seen`, or with the oldest event that is remembered when that one is
     /// forgotten, or with what happens from now on.
-    pub(super) fn open(
+    ///
+    /// # Errors
+    /// When too many streams are open.
+    pub(crate) fn open(
         state: &ApiState,
         filter: EventFilter,
         last_seen: Option<EventId>,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    ) -> Result<Self, ApiError> {
+        let permit = place(state)?;
         let core = &state.parts.core;
-        let mut ready = VecDeque::from([Ready::Greeting]);
+        let mut ready = VecDeque::new();
         let subscription = last_seen
             .and_then(|id| resume(core, &filter, id, &mut ready))
             .unwrap_or_else(|| core.subscribe_events(filter));
-        Self {
+        Ok(Self {
             ready,
             subscription,
             closing: state.closing.clone(),
-            named: true,
             _permit: permit,
-        }
-    }
-
-    /// Says whether events carry their names.
-    pub(super) const fn named(mut self, named: bool) -> Self {
-        self.named = named;
-        self
-    }
-
-    /// Ends when the API closes or the core has stopped.
-    pub(super) fn into_stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        futures_util::stream::unfold(self, |mut feed| async {
-            let event = feed.next().await?;
-            Some((Ok(event), feed))
         })
     }
 
-    async fn next(&mut self) -> Option<Event> {
-        match self.ready.pop_front() {
-            Some(Ready::Greeting) => {
-                return Some(Event::default().comment("connected").retry(RETRY));
-            }
-            Some(Ready::Forgotten) => return Some(missed_event(None)),
-            Some(Ready::Oldest(event)) => return Some(event_line(&event, self.named)),
-            None => {}
+    /// Returns what is told next; `None` when the API closes or the core has stopped.
+    pub(crate) async fn next(&mut self) -> Option<Told> {
+        if let Some(told) = self.ready.pop_front() {
+            return Some(told);
         }
         // What was told before the end still goes out, the end itself included; a reader that does
         // not keep up is cut at the drain deadline.
@@ -94,10 +70,21 @@ impl Feed {
             () = self.closing.cancelled() => return None,
         };
         Some(match received {
-            Received::Event(event) => event_line(&event, self.named),
-            Received::Missed(count) => missed_event(Some(count)),
+            Received::Event(event) => Told::Event(event),
+            Received::Missed(count) => Told::Missed(Some(count)),
         })
     }
+}
+
+/// Takes a place among the open streams.
+fn place(state: &ApiState) -> Result<OwnedSemaphorePermit, ApiError> {
+    Arc::clone(&state.streams).try_acquire_owned().map_err(|_| {
+        let message = format!(
+            "{} event streams are open already",
+            state.config.streams_max
+        );
+        ApiError::new(Code::Overloaded, message).hint("close one of them")
+    })
 }
 
 /// Subscribes after `last_seen`, or from the oldest event on when that one is forgotten; what must
@@ -106,41 +93,17 @@ fn resume(
     core: &CrucibleCore,
     filter: &EventFilter,
     last_seen: EventId,
-    ready: &mut VecDeque<Ready>,
+    ready: &mut VecDeque<Told>,
 ) -> Option<EventSubscription> {
     if let Some(rest) = core.subscribe_events_after(filter.clone(), last_seen) {
         return Some(rest);
     }
-    ready.push_back(Ready::Forgotten);
+    ready.push_back(Told::Missed(None));
     let past = core.recent(&EventFilter::all(), usize::MAX);
     let oldest = past.into_iter().next()?;
     let rest = core.subscribe_events_after(filter.clone(), oldest.id)?;
     if filter.matches(&oldest) {
-        ready.push_back(Ready::Oldest(oldest));
+        ready.push_back(Told::Event(oldest));
     }
     Some(rest)
-}
-
-fn event_line(event: &DaemonEvent, named: bool) -> Event {
-    let data = match serde_json::to_string(event) {
-        Ok(json) => json,
-        Err(error) => {
-            tracing::error!(event.id = %event.id, %error, "event cannot be written as JSON");
-            return Event::default().comment("an event could not be written as JSON");
-        }
-    };
-    let line = Event::default().id(event.id.to_string()).data(data);
-    if named {
-        // A custom name may hold anything, but a field of the stream must be one line.
-        line.event(event.event_type.name().replace(char::is_control, " "))
-    } else {
-        line
-    }
-}
-
-/// Says that events were missed; `None` when nobody knows how many.
-fn missed_event(count: Option<u64>) -> Event {
-    Event::default()
-        .event("missed")
-        .data(serde_json::json!({ "count": count }).to_string())
 }

@@ -97,16 +97,25 @@ pub(crate) async fn publish(
     Extension(principal): Extension<Principal>,
     Body(event): Body<NewEvent>,
 ) -> Result<Json<Published>, ApiError> {
+    tell(&state, &principal, event).await.map(Json)
+}
+
+/// Tells an event in the name of who asks.
+pub(crate) async fn tell(
+    state: &ApiState,
+    principal: &Principal,
+    event: NewEvent,
+) -> Result<Published, ApiError> {
     let source = EventSource::external(format!("api:{}", principal.name));
     let event = event.into_event(source);
     let (id, correlation_id) = (event.id, event.metadata.correlation_id);
     let receipt = state.parts.core.route_event(event).await?;
-    Ok(Json(Published {
+    Ok(Published {
         id,
         correlation_id,
         accepted: receipt.accepted(),
         deliveries: deliveries(&receipt),
-    }))
+    })
 }
 
 fn deliveries(receipt: &RoutingReceipt) -> Vec<Delivered> {
