@@ -37,14 +37,14 @@ impl Causes {
 
 #[cfg(test)]
 mod tests {
-    use crucible_services::ids::{CorrelationId, EventId};
+    use crucible_services::ids::EventId;
 
     use super::*;
 
     fn cause(depth: u16) -> Cause {
         Cause {
-            event_id: EventId::new(),
-            correlation_id: CorrelationId::new(),
+            event_id: EventId::fresh(),
+            correlation_id: EventId::fresh().into(),
             depth,
         }
     }
