@@ -6,11 +6,7 @@
 
 #[path = "it"]
 mod it {
-    #[expect(
-        dead_code,
-        unused_imports,
-        reason = "shared with tests that need more of it"
-    )]
+    #[expect(dead_code, reason = "shared with tests that need more of it")]
     pub(crate) mod harness;
 }
 
