@@ -182,6 +182,13 @@ mod tests {
         }))
     }
 
+    fn record(table: &str, id: &str) -> DaemonEvent {
+        event(EventType::Database(DatabaseEventType::RecordUpdated {
+            table: table.to_owned(),
+            id: id.to_owned(),
+        }))
+    }
+
     fn seen(event: &DaemonEvent, granted: &[&str]) -> Option<(String, Vec<String>)> {
         sight(event, &scopes(granted)).map(|sight| (sight.name, sight.paths))
     }
@@ -191,12 +198,15 @@ mod tests {
         assert!(seen(&modified("Inbox/a.md"), &["notes.read: Inbox/**"]).is_some());
         assert!(seen(&modified("Other/a.md"), &["notes.read: Inbox/**"]).is_none());
         assert!(seen(&modified("Inbox/a.md"), &[]).is_none());
-        let record = event(EventType::Database(DatabaseEventType::RecordUpdated {
-            table: "notes".to_owned(),
-            id: "Other/a.md".to_owned(),
-        }));
         let granted = ["notes.read: Inbox/**", "events.subscribe: database.*"];
-        assert!(seen(&record, &granted).is_none());
+        assert!(seen(&record("notes", "Other/a.md"), &granted).is_none());
+    }
+
+    #[test]
+    fn vectors_of_a_note_are_not_heard_of_as_another_change() {
+        let granted = ["notes.read: **", "events.subscribe: database.*"];
+        assert!(seen(&record("notes", "a.md"), &granted).is_some());
+        assert!(seen(&record("vectors", "a.md"), &granted).is_none());
     }
 
     #[test]

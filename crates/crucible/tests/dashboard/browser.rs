@@ -78,6 +78,7 @@ impl Tab {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             tab.ask(&format!("{domain}.enable"), json!({}));
         }
+        tab.ask("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
         tab
     }
 
@@ -118,8 +119,17 @@ impl Tab {
         self.told.clear();
         let answer = self.ask("Page.navigate", json!({ "url": url }));
         assert!(answer.get("errorText").is_none(), "{url}: {answer}");
-        let is_load = |message: &Value| message["method"] == "Page.loadEventFired";
-        while !self.told.iter().any(is_load) {
+        // What a page before it had left to load may come in between and says nothing.
+        let (frame, loader) = (&answer["frameId"], &answer["loaderId"]);
+        let is_loaded = |told: &[Value]| {
+            told.iter()
+                .filter(|message| message["method"] == "Page.lifecycleEvent")
+                .map(|message| &message["params"])
+                .filter(|event| event["frameId"] == *frame)
+                .skip_while(|event| event["loaderId"] != *loader)
+                .any(|event| event["name"] == "load")
+        };
+        while !is_loaded(&self.told) {
             let message = self.next();
             self.told.push(message);
         }
